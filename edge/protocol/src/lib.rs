@@ -1,0 +1,16 @@
+//! What an edge and the server must agree on. No clock, no chance, no I/O: bytes and times come in, values go out.
+//!
+//! - [`kilograms`]: the one weight type
+//! - [`identity`]: epochs, cycles and link sessions
+//! - [`reading`]: what one frame of an indicator says
+//! - [`scale`]: when a vehicle has been weighed
+//! - [`link`]: what edge and server say to each other
+
+pub mod identity;
+pub mod kilograms;
+pub mod link;
+pub mod reading;
+pub mod scale;
+
+pub use identity::{CycleId, Epoch, LinkSession};
+pub use kilograms::Kilograms;
