@@ -1,1 +1,3 @@
-//! Under construction.
+//! Runs truck weighbridges.
+
+pub mod domain;

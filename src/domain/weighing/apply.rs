@@ -1,0 +1,196 @@
+//! One event, folded into the ledger.
+
+use serde_json::json;
+use weighbridge_protocol::{
+    CycleId, Kilograms,
+    link::{EventBody, EventKind, Receipt, event::Capture},
+};
+
+use super::{
+    belonging,
+    examine::Reason,
+    leaving,
+    ledger::{CaptureRow, Evidence, Ledger, Pass, Row, StationStatus},
+    passes::{self, Taken},
+    restored,
+};
+use crate::domain::{edge_time::Moments, slip::local_day};
+
+/// An event that is new here, with what is known about it.
+#[derive(Clone, Debug)]
+pub struct Arrival<'a> {
+    /// The edge that brought it; none where it came by HTTP.
+    pub edge_id: Option<i64>,
+    pub body: &'a EventBody,
+    pub receipt: Option<&'a Receipt>,
+    pub moments: Moments,
+    pub received_at: chrono::DateTime<chrono::Utc>,
+}
+
+/// How a new event is stored.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Fate {
+    Stored,
+    /// Its cycle is known already, under another identity: no second effect.
+    Duplicate,
+    Rejected(Reason),
+}
+
+/// Folds one new event into the ledger. Events of one station must come in the order of their seq.
+pub fn apply(ledger: &mut Ledger, arrival: &Arrival<'_>) -> Fate {
+    let body = arrival.body;
+    let Some(station) = ledger.stations.get(&body.station_id) else {
+        return Fate::Rejected(Reason::UnknownStation(body.station_id));
+    };
+    if station.edge_id != arrival.edge_id {
+        return Fate::Rejected(Reason::ForeignStation(body.station_id));
+    }
+    let station_id = body.station_id;
+    match &body.kind {
+        EventKind::Capture(capture) => return captured(ledger, arrival, capture),
+        EventKind::VehicleOn {} => {
+            ledger.set_status(station_id, StationStatus::Weighing);
+            leaving::vehicle_came(ledger, station_id, arrival.moments.at, arrival.moments.doubtful);
+        }
+        EventKind::VehicleOff { captured, .. } => {
+            ledger.set_status(station_id, StationStatus::Idle);
+            leaving::vehicle_left(ledger, station_id, *captured, arrival.moments);
+        }
+        EventKind::Moved { weight } => moved(ledger, station_id, body.cycle, *weight),
+        EventKind::Overload {} => alarm(ledger, station_id, "OVERLOAD", "is overloaded"),
+        EventKind::ZeroDrift { weight } => {
+            ledger.alarm(
+                "ZERO_DRIFT",
+                station_id,
+                format!("station {station_id} is empty and shows {weight} kg"),
+            );
+        }
+        EventKind::NeverZero {} => alarm(ledger, station_id, "NEVER_ZERO", "did not return to zero"),
+        EventKind::IndicatorUp {} => ledger.set_status(station_id, StationStatus::Idle),
+        EventKind::IndicatorDown {} => {
+            ledger.set_status(station_id, StationStatus::Error);
+            alarm(ledger, station_id, "INDICATOR_DOWN", "hears nothing from its indicator");
+        }
+    }
+    Fate::Stored
+}
+
+fn alarm(ledger: &mut Ledger, station_id: i64, code: &'static str, what: &str) {
+    ledger.alarm(code, station_id, format!("station {station_id} {what}"));
+}
+
+fn captured(ledger: &mut Ledger, arrival: &Arrival<'_>, capture: &Capture) -> Fate {
+    let Some(cycle) = arrival.body.cycle else {
+        return Fate::Rejected(Reason::NoCycle);
+    };
+    if let Some(known) = ledger.captures.get(&cycle) {
+        if known.weight == capture.weight {
+            return Fate::Duplicate;
+        }
+        return Fate::Rejected(Reason::OtherWeight {
+            cycle: cycle.to_string(),
+            stored: known.weight,
+        });
+    }
+    let station_id = arrival.body.station_id;
+    if beyond_capacity(ledger, station_id, capture.weight) {
+        return Fate::Rejected(Reason::ImpossibleWeight(capture.weight));
+    }
+    let Some(id) = ledger.fresh_capture_ids.pop() else {
+        return Fate::Rejected(Reason::Unreadable("no id was drawn for this capture".to_owned()));
+    };
+    let row = CaptureRow {
+        id,
+        station_id,
+        cycle,
+        weight: capture.weight,
+        record_id: None,
+        evidence: Some(evidence(arrival, capture)),
+    };
+    ledger.captures.insert(cycle, Row::new(row));
+    ledger.set_status(station_id, StationStatus::Weighing);
+    let pass = Pass {
+        weight: capture.weight,
+        at: arrival.moments.at,
+        station_id,
+        capture_id: Some(id),
+    };
+    let restored = arrival
+        .receipt
+        .is_some_and(|receipt| restored::from_receipt(ledger, receipt, cycle, pass));
+    if !restored {
+        take_by_call(ledger, arrival, capture, cycle, pass);
+    }
+    Fate::Stored
+}
+
+/// An indicator refuses to show more than its capacity and some divisions; 10 % leaves room for every maker.
+fn beyond_capacity(ledger: &Ledger, station_id: i64, weight: Kilograms) -> bool {
+    let capacity = ledger.stations.get(&station_id).and_then(|station| station.capacity);
+    capacity.is_some_and(|capacity| weight * 10 > capacity * 11)
+}
+
+fn evidence(arrival: &Arrival<'_>, capture: &Capture) -> Evidence {
+    Evidence {
+        epoch: arrival.body.epoch,
+        seq: arrival.body.seq,
+        gap: capture.gap,
+        doubtful: arrival.moments.doubtful,
+        raw: capture.raw.clone(),
+        curve: json!(capture.curve),
+        on_at: arrival.moments.on,
+        captured_at: arrival.moments.at,
+        edge_at: arrival.body.at.to_utc(),
+        received_at: arrival.received_at,
+    }
+}
+
+/// The open call takes the capture if it explains it; otherwise it waits, unassigned, for staff.
+fn take_by_call(ledger: &mut Ledger, arrival: &Arrival<'_>, capture: &Capture, cycle: CycleId, pass: Pass) {
+    let Some(station) = ledger.stations.get(&pass.station_id).map(|station| (**station).clone()) else {
+        return;
+    };
+    let min_net = ledger.min_net;
+    let Some((_, call)) = ledger.open_call(pass.station_id) else {
+        return;
+    };
+    if !belonging::explains(call, &station, capture.gap, arrival.moments) {
+        return;
+    }
+    let Some(record_id) = call.record_id else { return };
+    let vehicle_id = call.vehicle_id;
+    let (Some(record), Some(vehicle)) = (ledger.records.get_mut(&record_id), ledger.vehicles.get(&vehicle_id)) else {
+        return;
+    };
+    if !record.status.is_open() {
+        return;
+    }
+    let day = ledger
+        .sites
+        .get(&station.site_id)
+        .map_or_else(|| pass.at.date_naive(), |site| local_day(pass.at, site.zone));
+    if passes::take(record.change(), vehicle, pass, day, min_net) == Taken::Completed {
+        ledger.completed.push(record_id);
+    }
+    if let Some(row) = ledger.captures.get_mut(&cycle) {
+        row.change().record_id = Some(record_id);
+    }
+    if let Some((_, call)) = ledger.open_call(pass.station_id) {
+        call.change().capture_id = pass.capture_id;
+    }
+}
+
+/// The truck had not stood wholly on the deck when it was captured, perhaps: staff look at its record.
+fn moved(ledger: &mut Ledger, station_id: i64, cycle: Option<CycleId>, weight: Kilograms) {
+    ledger.alarm(
+        "MOVED",
+        station_id,
+        format!("a captured vehicle on station {station_id} moved and weighs {weight} kg now"),
+    );
+    let record_id = cycle
+        .and_then(|cycle| ledger.captures.get(&cycle))
+        .and_then(|capture| capture.record_id);
+    if let Some(record) = record_id.and_then(|id| ledger.records.get_mut(&id)) {
+        record.change().review = Some("MOVED");
+    }
+}

@@ -1,0 +1,96 @@
+//! How a call ends when its truck drives off.
+
+use chrono::{DateTime, Utc};
+use serde_json::json;
+
+use super::ledger::{Audit, CallStatus, Ledger};
+use crate::domain::edge_time::Moments;
+
+/// The deck is empty again after a stay that was captured, or was not.
+///
+/// With a capture that the call took, the entry is complete, also after a first pass. With one that it did not take, staff
+/// must look. Without any, nothing was weighed: the truck goes back to the head of the line. A truck that left before the
+/// call began ends nothing.
+pub fn vehicle_left(ledger: &mut Ledger, station_id: i64, captured: bool, moments: Moments) {
+    let Some((entry_id, call)) = ledger.open_call(station_id) else {
+        return;
+    };
+    let taken = call.capture_id.is_some();
+    let in_this_call = moments.doubtful || call.called_at <= moments.at;
+    if taken {
+        let call = call.change();
+        call.status = CallStatus::Completed;
+        call.completed_at = Some(moments.at.max(call.called_at));
+        return;
+    }
+    if !in_this_call {
+        return;
+    }
+    let status = if captured {
+        CallStatus::Review
+    } else {
+        CallStatus::BackInLine
+    };
+    let change = call.change();
+    change.status = status;
+    let (vehicle_id, record_id) = (change.vehicle_id, change.record_id);
+    drop_empty_record(ledger, entry_id, record_id);
+    let (code, text) = if captured {
+        (
+            "CALL_REVIEW",
+            format!("station {station_id} weighed a truck that call of entry {entry_id} did not take"),
+        )
+    } else {
+        (
+            "LEFT_UNWEIGHED",
+            format!("vehicle {vehicle_id} left station {station_id} unweighed"),
+        )
+    };
+    ledger.alarm(code, station_id, text);
+}
+
+/// A record that holds no weight ends with its call; the entry and the audit log keep the story.
+fn drop_empty_record(ledger: &mut Ledger, entry_id: i64, record_id: Option<i64>) {
+    let Some(record_id) = record_id else { return };
+    let empty = ledger
+        .records
+        .get(&record_id)
+        .is_some_and(|record| record.status.is_open() && record.first.is_none());
+    if !empty {
+        return;
+    }
+    ledger.removed.insert(record_id);
+    if let Some(call) = ledger.calls.get_mut(&entry_id) {
+        call.change().record_id = None;
+    }
+    ledger.audits.push(removal(record_id, entry_id));
+}
+
+/// What the audit log says of a record that was removed because nothing was weighed under it.
+pub fn removal(record_id: i64, entry_id: i64) -> Audit {
+    Audit {
+        action: "record.removed",
+        subject: format!("weigh_record:{record_id}"),
+        before: Some(json!({ "record_id": record_id, "entry_id": entry_id })),
+        after: None,
+    }
+}
+
+/// A truck drove on under this station's open call.
+pub fn vehicle_came(ledger: &mut Ledger, station_id: i64, on: DateTime<Utc>, doubtful: bool) {
+    let trusted = ledger
+        .stations
+        .get(&station_id)
+        .is_some_and(|station| on > station.trusted_since);
+    let Some((_, call)) = ledger.open_call(station_id) else {
+        return;
+    };
+    let Some(record_id) = call.record_id.filter(|_| trusted && !doubtful && on >= call.called_at) else {
+        return;
+    };
+    if let Some(record) = ledger.records.get_mut(&record_id)
+        && record.status == super::ledger::RecordStatus::Pending
+    {
+        record.change().status = super::ledger::RecordStatus::Weighing;
+    }
+}

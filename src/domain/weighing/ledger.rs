@@ -1,0 +1,304 @@
+//! The rows that are locked for a group of events, and what has changed on them.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use chrono::{DateTime, NaiveDate, Utc};
+use chrono_tz::Tz;
+use weighbridge_protocol::{CycleId, Epoch, Kilograms, link::Receipt};
+
+use crate::domain::slip::SlipNumber;
+
+/// A row and whether it must be written back.
+#[derive(Clone, Debug)]
+pub struct Row<T> {
+    value: T,
+    changed: bool,
+}
+
+impl<T> Row<T> {
+    pub const fn loaded(value: T) -> Self {
+        Self { value, changed: false }
+    }
+
+    pub const fn new(value: T) -> Self {
+        Self { value, changed: true }
+    }
+
+    pub const fn change(&mut self) -> &mut T {
+        self.changed = true;
+        &mut self.value
+    }
+
+    pub const fn is_changed(&self) -> bool {
+        self.changed
+    }
+}
+
+impl<T> std::ops::Deref for Row<T> {
+    type Target = T;
+    fn deref(&self) -> &T {
+        &self.value
+    }
+}
+
+#[derive(Clone, Debug)]
+pub struct Station {
+    pub site_id: i64,
+    /// The edge that may speak for it; none where it is fed by HTTP alone.
+    pub edge_id: Option<i64>,
+    pub capacity: Option<Kilograms>,
+    /// A truck that drove on before this moment is assigned to no call.
+    pub trusted_since: DateTime<Utc>,
+    pub status: StationStatus,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum StationStatus {
+    Idle,
+    Weighing,
+    Error,
+}
+
+impl StationStatus {
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Idle => "IDLE",
+            Self::Weighing => "WEIGHING",
+            Self::Error => "ERROR",
+        }
+    }
+
+    pub fn named(name: &str) -> Option<Self> {
+        [Self::Idle, Self::Weighing, Self::Error]
+            .into_iter()
+            .find(|status| status.name() == name)
+    }
+}
+
+/// What a site's slips are numbered by.
+#[derive(Clone, Debug)]
+pub struct Site {
+    pub zone: Tz,
+    pub slip_prefix: String,
+}
+
+/// A queue entry that is called to a station.
+#[derive(Clone, Debug)]
+pub struct Call {
+    pub station_id: i64,
+    pub vehicle_id: i64,
+    pub driver_id: Option<i64>,
+    pub product_id: Option<i64>,
+    pub customer_id: Option<i64>,
+    pub direction: Option<String>,
+    pub called_at: DateTime<Utc>,
+    pub status: CallStatus,
+    /// What this call has taken; a call takes one capture.
+    pub capture_id: Option<i64>,
+    pub record_id: Option<i64>,
+    pub completed_at: Option<DateTime<Utc>>,
+}
+
+/// How a call stands. Only `Called` is open.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CallStatus {
+    Called,
+    /// Its truck left with the capture this call took.
+    Completed,
+    /// Something was captured that this call did not take: staff decide.
+    Review,
+    /// Its truck left unweighed: back to the head of the line, to be called anew.
+    BackInLine,
+}
+
+#[derive(Clone, Debug)]
+pub struct Vehicle {
+    pub plate: String,
+    pub tare: Option<Kilograms>,
+    /// The last day on which the tare counts; none: it does not expire.
+    pub tare_valid_until: Option<NaiveDate>,
+    pub max_load: Option<Kilograms>,
+}
+
+/// A weighing that is open or was completed.
+#[derive(Clone, Debug)]
+pub struct Record {
+    pub site_id: i64,
+    pub station_id: i64,
+    pub vehicle_id: i64,
+    pub driver_id: Option<i64>,
+    pub product_id: Option<i64>,
+    pub customer_id: Option<i64>,
+    pub direction: Option<String>,
+    pub weighed_at: DateTime<Utc>,
+    pub status: RecordStatus,
+    pub first: Option<Pass>,
+    pub second: Option<Pass>,
+    pub weights: Option<Weights>,
+    pub overload: Option<&'static str>,
+    /// Why staff should look at it.
+    pub review: Option<&'static str>,
+    /// Set when it completes; a restored one brings its own.
+    pub slip: Option<SlipNumber>,
+    pub revision: i32,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RecordStatus {
+    Pending,
+    Weighing,
+    Completed,
+    Voided,
+}
+
+impl RecordStatus {
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Pending => "PENDING",
+            Self::Weighing => "WEIGHING",
+            Self::Completed => "COMPLETED",
+            Self::Voided => "VOIDED",
+        }
+    }
+
+    pub fn named(name: &str) -> Option<Self> {
+        [Self::Pending, Self::Weighing, Self::Completed, Self::Voided]
+            .into_iter()
+            .find(|status| status.name() == name)
+    }
+
+    pub const fn is_open(self) -> bool {
+        matches!(self, Self::Pending | Self::Weighing)
+    }
+}
+
+/// One stay on the deck that a record took its weight from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Pass {
+    pub weight: Kilograms,
+    pub at: DateTime<Utc>,
+    pub station_id: i64,
+    pub capture_id: Option<i64>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Weights {
+    pub gross: Kilograms,
+    pub tare: Kilograms,
+    pub net: Kilograms,
+}
+
+/// A stable weight, taken while a vehicle stood.
+#[derive(Clone, Debug)]
+pub struct CaptureRow {
+    pub id: i64,
+    pub station_id: i64,
+    pub cycle: CycleId,
+    pub weight: Kilograms,
+    pub record_id: Option<i64>,
+    /// Only for a new one: what is stored beside it.
+    pub evidence: Option<Evidence>,
+}
+
+/// What a new capture is stored with.
+#[derive(Clone, Debug)]
+pub struct Evidence {
+    pub epoch: Epoch,
+    pub seq: i64,
+    pub gap: bool,
+    pub doubtful: bool,
+    pub raw: String,
+    pub curve: serde_json::Value,
+    pub on_at: DateTime<Utc>,
+    pub captured_at: DateTime<Utc>,
+    pub edge_at: DateTime<Utc>,
+    pub received_at: DateTime<Utc>,
+}
+
+/// What staff and the log should hear of, beside the rows.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Alarm {
+    pub code: &'static str,
+    pub station_id: i64,
+    pub text: String,
+}
+
+/// What the audit log keeps of a change that nobody asked for by hand.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Audit {
+    pub action: &'static str,
+    pub subject: String,
+    pub before: Option<serde_json::Value>,
+    pub after: Option<serde_json::Value>,
+}
+
+/// Every row that a group of events may touch, locked; and what has changed.
+#[derive(Debug, Default)]
+pub struct Ledger {
+    pub sites: BTreeMap<i64, Site>,
+    pub stations: BTreeMap<i64, Row<Station>>,
+    /// The calls of those stations, by queue entry.
+    pub calls: BTreeMap<i64, Row<Call>>,
+    pub vehicles: BTreeMap<i64, Vehicle>,
+    pub drivers: BTreeMap<i64, String>,
+    pub records: BTreeMap<i64, Row<Record>>,
+    /// Records that end without any weight: nothing was weighed.
+    pub removed: BTreeSet<i64>,
+    pub captures: BTreeMap<CycleId, Row<CaptureRow>>,
+    /// Slip numbers that receipts name, with their record where they have one.
+    pub slips: BTreeMap<String, Option<i64>>,
+    /// Ids drawn for captures that are not stored yet.
+    pub fresh_capture_ids: Vec<i64>,
+    /// Ids drawn for records that receipts bring back without one of their own.
+    pub fresh_record_ids: Vec<i64>,
+    /// Records that were completed, in order: so are their slips numbered.
+    pub completed: Vec<i64>,
+    pub alarms: Vec<Alarm>,
+    pub audits: Vec<Audit>,
+    /// Stations whose state a screen shows and which have changed.
+    pub touched_stations: BTreeSet<i64>,
+    pub min_net: Kilograms,
+}
+
+impl Ledger {
+    /// The open call of a station: there is at most one.
+    pub fn open_call(&mut self, station_id: i64) -> Option<(i64, &mut Row<Call>)> {
+        self.calls
+            .iter_mut()
+            .find(|(_, call)| call.station_id == station_id && call.status == CallStatus::Called)
+            .map(|(id, call)| (*id, call))
+    }
+
+    pub fn alarm(&mut self, code: &'static str, station_id: i64, text: String) {
+        self.alarms.push(Alarm { code, station_id, text });
+    }
+
+    pub fn set_status(&mut self, station_id: i64, status: StationStatus) {
+        self.touched_stations.insert(station_id);
+        if let Some(station) = self.stations.get_mut(&station_id)
+            && station.status != status
+        {
+            station.change().status = status;
+        }
+    }
+
+    /// What the edge is told of a capture, once it belongs to a record. The slip number is filled in by whoever numbers it.
+    pub fn receipt(&self, cycle: CycleId) -> Option<Receipt> {
+        let record_id = self.captures.get(&cycle)?.record_id?;
+        let record = self.records.get(&record_id)?;
+        Some(Receipt {
+            slip_number: record.slip.as_ref().map(ToString::to_string),
+            record_id: Some(record_id),
+            vehicle_id: Some(record.vehicle_id),
+            driver_id: record.driver_id,
+            product_id: record.product_id,
+            customer_id: record.customer_id,
+            direction: record.direction.clone(),
+            vehicle_plate: self
+                .vehicles
+                .get(&record.vehicle_id)
+                .map(|vehicle| vehicle.plate.clone()),
+            driver_name: record.driver_id.and_then(|driver| self.drivers.get(&driver).cloned()),
+        })
+    }
+}

@@ -1,0 +1,23 @@
+//! What an event of an edge does to calls, records and captures.
+//!
+//! - [`ledger`]: the rows that are locked for a group of events, and what has changed on them
+//! - [`apply`]: one event folded into the ledger
+//! - [`belonging`]: which call a capture belongs to, if any
+//! - [`examine`]: whether its text can be understood
+//! - [`passes`]: what a weight makes of a record: first pass, or complete
+//! - [`leaving`]: how a call ends
+//! - [`restored`]: what a receipt brings back after a database was restored
+//!
+//! All of it runs inside the transaction, on rows locked there; no actor's memory is an input.
+
+pub mod apply;
+pub mod belonging;
+pub mod examine;
+pub mod leaving;
+pub mod ledger;
+pub mod passes;
+pub mod restored;
+
+pub use apply::{Arrival, Fate, apply};
+pub use examine::{Examined, Reason, examine};
+pub use ledger::Ledger;

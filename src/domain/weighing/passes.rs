@@ -1,0 +1,212 @@
+//! What a weight makes of a record: a first pass, or a complete weighing.
+
+use chrono::NaiveDate;
+use weighbridge_protocol::Kilograms;
+
+use super::ledger::{Pass, Record, RecordStatus, Vehicle, Weights};
+use crate::domain::overload::Overload;
+
+/// How a weight was taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Taken {
+    First,
+    Completed,
+}
+
+/// Puts a pass on an open record. `on_day` is the pass's local day, by which a registered tare is still valid or not.
+///
+/// - a vehicle with a valid tare completes at once if the weight exceeds the tare by `min_net`; a lighter one came empty,
+///   and that was its first pass
+/// - without a tare the first pass waits for the second; the heavier is gross, the lighter tare
+pub fn take(record: &mut Record, vehicle: &Vehicle, pass: Pass, on_day: NaiveDate, min_net: Kilograms) -> Taken {
+    if let Some(first) = record.first {
+        record.second = Some(pass);
+        complete(
+            record,
+            vehicle,
+            first.weight.max(pass.weight),
+            first.weight.min(pass.weight),
+            pass,
+        );
+        if record.direction.is_none() {
+            let came_loaded = first.weight >= pass.weight;
+            record.direction = Some(if came_loaded { "IN" } else { "OUT" }.to_owned());
+        }
+        if record.weights.is_some_and(|weights| weights.net < min_net) {
+            record.review = Some("NET_BELOW_MINIMUM");
+        }
+        return Taken::Completed;
+    }
+    record.first = Some(pass);
+    if let Some(tare) = valid_tare(vehicle, on_day).filter(|tare| pass.weight - *tare >= min_net) {
+        complete(record, vehicle, pass.weight, tare, pass);
+        Taken::Completed
+    } else {
+        record.status = RecordStatus::Weighing;
+        Taken::First
+    }
+}
+
+/// The vehicle's registered tare, unless it has expired.
+fn valid_tare(vehicle: &Vehicle, on_day: NaiveDate) -> Option<Kilograms> {
+    let expired = vehicle.tare_valid_until.is_some_and(|until| on_day > until);
+    vehicle.tare.filter(|_| !expired)
+}
+
+fn complete(record: &mut Record, vehicle: &Vehicle, gross: Kilograms, tare: Kilograms, pass: Pass) {
+    let net = gross - tare;
+    record.weights = Some(Weights { gross, tare, net });
+    record.overload = Some(Overload::of(gross, net, vehicle.max_load).name());
+    record.status = RecordStatus::Completed;
+    record.station_id = pass.station_id;
+    record.weighed_at = pass.at;
+}
+
+#[cfg(test)]
+mod tests {
+    use chrono::{DateTime, Utc};
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn record() -> Record {
+        Record {
+            site_id: 1,
+            station_id: 1,
+            vehicle_id: 1,
+            driver_id: None,
+            product_id: None,
+            customer_id: None,
+            direction: None,
+            weighed_at: DateTime::<Utc>::UNIX_EPOCH,
+            status: RecordStatus::Pending,
+            first: None,
+            second: None,
+            weights: None,
+            overload: None,
+            review: None,
+            slip: None,
+            revision: 1,
+        }
+    }
+
+    fn day(day: u32) -> NaiveDate {
+        NaiveDate::from_ymd_opt(2026, 1, day).unwrap()
+    }
+
+    fn pass(weight: i32) -> Pass {
+        let at = DateTime::<Utc>::UNIX_EPOCH;
+        Pass {
+            weight: Kilograms::from_whole(weight),
+            at,
+            station_id: 2,
+            capture_id: Some(1),
+        }
+    }
+
+    fn vehicle(tare: Option<i32>, until: Option<u32>) -> Vehicle {
+        Vehicle {
+            plate: "12가3456".into(),
+            tare: tare.map(Kilograms::from_whole),
+            tare_valid_until: until.map(day),
+            max_load: None,
+        }
+    }
+
+    #[track_caller]
+    fn check(vehicle: &Vehicle, weights: &[i32], expected: &str) {
+        let mut record = record();
+        for weight in weights {
+            take(&mut record, vehicle, pass(*weight), day(25), Kilograms::from_whole(100));
+        }
+        let said = match record.weights {
+            Some(Weights { gross, tare, net }) => {
+                format!(
+                    "{gross} - {tare} = {net}, {}",
+                    record.direction.as_deref().unwrap_or("-")
+                )
+            }
+            None => format!(
+                "{} first {}",
+                record.status.name(),
+                record.first.map_or(Kilograms::ZERO, |pass| pass.weight)
+            ),
+        };
+        assert_eq!(said, expected);
+    }
+
+    #[test]
+    fn a_registered_tare_completes_at_once() {
+        check(
+            &vehicle(Some(10_000), None),
+            &[25_000],
+            "25000.00 - 10000.00 = 15000.00, -",
+        );
+        check(
+            &vehicle(Some(10_000), Some(25)),
+            &[25_000],
+            "25000.00 - 10000.00 = 15000.00, -",
+        );
+        check(
+            &vehicle(Some(10_000), None),
+            &[10_100],
+            "10100.00 - 10000.00 = 100.00, -",
+        );
+    }
+
+    #[test]
+    fn a_truck_that_came_empty_has_made_its_first_pass() {
+        check(&vehicle(Some(10_000), None), &[10_080], "WEIGHING first 10080.00");
+        check(
+            &vehicle(Some(10_000), None),
+            &[10_080, 25_080],
+            "25080.00 - 10080.00 = 15000.00, OUT",
+        );
+    }
+
+    #[test]
+    fn an_expired_tare_asks_for_two_passes() {
+        check(&vehicle(Some(10_000), Some(24)), &[25_000], "WEIGHING first 25000.00");
+        check(
+            &vehicle(None, None),
+            &[25_000, 9_980],
+            "25000.00 - 9980.00 = 15020.00, IN",
+        );
+    }
+
+    #[test]
+    fn two_passes_of_the_same_weight_are_complete_and_looked_at() {
+        let mut record = record();
+        for _ in 0..2 {
+            take(
+                &mut record,
+                &vehicle(None, None),
+                pass(25_000),
+                day(25),
+                Kilograms::from_whole(100),
+            );
+        }
+        assert_eq!(
+            (record.status, record.review),
+            (RecordStatus::Completed, Some("NET_BELOW_MINIMUM"))
+        );
+    }
+
+    proptest! {
+        #[test]
+        fn net_is_gross_less_tare_and_nothing_is_negative(
+            tare in proptest::option::of(0i32..60_000), weights in proptest::collection::vec(0i32..60_000, 1..3)
+        ) {
+            let mut record = record();
+            for weight in weights {
+                if record.status.is_open() {
+                    take(&mut record, &vehicle(tare, None), pass(weight), day(25), Kilograms::from_whole(100));
+                }
+            }
+            if let Some(Weights { gross, tare, net }) = record.weights {
+                prop_assert_eq!(net, gross - tare);
+                prop_assert!(gross >= tare && !tare.is_negative());
+            }
+        }
+    }
+}

@@ -1,0 +1,138 @@
+//! What a receipt brings back: a database was restored, and an edge sends again what it was once told.
+
+use weighbridge_protocol::{CycleId, link::Receipt};
+
+use super::{
+    ledger::{CallStatus, Ledger, Pass, Record, RecordStatus, Row},
+    passes::{self, Taken},
+};
+use crate::domain::slip::{SlipNumber, local_day};
+
+/// Puts the capture on the record that its receipt names, whatever the calls say, and spends the vehicle's open call.
+///
+/// A slip that was printed keeps its number, unless that number or the record's id belongs to another by now: then the
+/// next free one is taken, and alarmed. False where the receipt names no record or a vehicle that is not known: the
+/// capture is then judged like any other.
+pub fn from_receipt(ledger: &mut Ledger, receipt: &Receipt, cycle: CycleId, pass: Pass) -> bool {
+    let (Some(named), Some(vehicle_id)) = (receipt.record_id, receipt.vehicle_id) else {
+        return false;
+    };
+    let Some(vehicle) = ledger.vehicles.get(&vehicle_id).cloned() else {
+        let text = format!("a receipt names vehicle {vehicle_id}, which is not known here");
+        ledger.alarm("RECEIPT_UNKNOWN_VEHICLE", pass.station_id, text);
+        return false;
+    };
+    let Some(site_id) = ledger.stations.get(&pass.station_id).map(|station| station.site_id) else {
+        return false;
+    };
+    let Some(record_id) = record_for(ledger, receipt, named, vehicle_id, site_id, pass) else {
+        return false;
+    };
+    let slip = slip_for(ledger, receipt, record_id, site_id, pass);
+    let zone = ledger.sites.get(&site_id).map_or(chrono_tz::UTC, |site| site.zone);
+    let min_net = ledger.min_net;
+    let Some(record) = ledger.records.get_mut(&record_id) else {
+        return false;
+    };
+    if passes::take(record.change(), &vehicle, pass, local_day(pass.at, zone), min_net) == Taken::Completed {
+        record.change().slip = slip;
+        ledger.completed.push(record_id);
+    } else if receipt.slip_number.is_some() {
+        record.change().review = Some("RESTORED_INCOMPLETE");
+        let text = format!("record {record_id} was complete before the restore; its tare is not known here any more");
+        ledger.alarm("RESTORED_INCOMPLETE", pass.station_id, text);
+    }
+    if let Some(row) = ledger.captures.get_mut(&cycle) {
+        row.change().record_id = Some(record_id);
+    }
+    spend_call(ledger, vehicle_id, record_id, pass);
+    true
+}
+
+/// The record that the receipt names if it is this vehicle's and still open; else one made anew, under that id where it is free.
+fn record_for(
+    ledger: &mut Ledger,
+    receipt: &Receipt,
+    named: i64,
+    vehicle_id: i64,
+    site_id: i64,
+    pass: Pass,
+) -> Option<i64> {
+    let fits = |record: &Record| record.vehicle_id == vehicle_id && record.status.is_open();
+    let id = match ledger.records.get(&named) {
+        Some(record) if fits(record) => return Some(named),
+        None => named,
+        Some(_) => {
+            let fresh = ledger.fresh_record_ids.pop()?;
+            ledger.alarm(
+                "RECEIPT_RECORD_TAKEN",
+                pass.station_id,
+                format!("record {named} of a receipt is another's by now; it becomes {fresh}"),
+            );
+            fresh
+        }
+    };
+    let record = Record {
+        site_id,
+        station_id: pass.station_id,
+        vehicle_id,
+        driver_id: receipt.driver_id.filter(|driver| ledger.drivers.contains_key(driver)),
+        product_id: receipt.product_id,
+        customer_id: receipt.customer_id,
+        direction: receipt.direction.clone(),
+        weighed_at: pass.at,
+        status: RecordStatus::Weighing,
+        first: None,
+        second: None,
+        weights: None,
+        overload: None,
+        review: None,
+        slip: None,
+        revision: 1,
+    };
+    ledger.records.insert(id, Row::new(record));
+    Some(id)
+}
+
+/// The number that was printed, if it may still be this record's.
+fn slip_for(ledger: &mut Ledger, receipt: &Receipt, record_id: i64, site_id: i64, pass: Pass) -> Option<SlipNumber> {
+    let text = receipt.slip_number.as_deref()?;
+    let slip = ledger
+        .sites
+        .get(&site_id)
+        .and_then(|site| SlipNumber::parse(text, &site.slip_prefix));
+    let owner = ledger.slips.get(text).copied().flatten();
+    if slip.is_none() || owner.is_some_and(|owner| owner != record_id) {
+        ledger.alarm(
+            "RECEIPT_SLIP_TAKEN",
+            pass.station_id,
+            format!("slip {text} of a receipt cannot be record {record_id}'s any more"),
+        );
+        return None;
+    }
+    ledger.slips.insert(text.to_owned(), Some(record_id));
+    slip
+}
+
+/// The vehicle has been weighed: a call that still waits for it has what it wanted.
+fn spend_call(ledger: &mut Ledger, vehicle_id: i64, record_id: i64, pass: Pass) {
+    let call = ledger
+        .calls
+        .values_mut()
+        .find(|call| call.vehicle_id == vehicle_id && call.status == CallStatus::Called);
+    let Some(call) = call.filter(|call| call.capture_id.is_none()) else {
+        return;
+    };
+    let change = call.change();
+    let stale = change.record_id.filter(|stale| *stale != record_id);
+    change.capture_id = pass.capture_id;
+    change.record_id = Some(record_id);
+    let Some(stale) = stale else { return };
+    let empty = ledger
+        .records
+        .get(&stale)
+        .is_some_and(|record| record.status.is_open() && record.first.is_none());
+    if empty {
+        ledger.removed.insert(stale);
+    }
+}
