@@ -17,6 +17,8 @@ pub mod leaving;
 pub mod ledger;
 pub mod passes;
 pub mod restored;
+#[cfg(test)]
+mod scenarios;
 
 pub use apply::{Arrival, Fate, apply};
 pub use examine::{Examined, Reason, examine};
