@@ -1,1 +1,3 @@
-//! Under construction.
+//! One binary of integration tests, a file a capability.
+
+mod architecture;

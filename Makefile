@@ -1,0 +1,65 @@
+# One command each; every recipe installs what it needs and says so. Works as root or with sudo, from any folder.
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.ONESHELL:
+.DEFAULT_GOAL := help
+ROOT := $(dir $(abspath $(lastword $(MAKEFILE_LIST))))
+CARGO := cargo
+export CARGO_TERM_COLOR ?= auto
+
+.PHONY: help run test lint fmt build bench clean audit test-fast test-faults
+
+help: ## what there is
+	@grep -hE '^[a-z-]+:.*## ' $(ROOT)Makefile | sed -E 's/:.*## /\t/' | column -t -s $$'\t'
+
+run: build ## a whole yard: server, edge, indicators on ptys, trucks; Ctrl-C stops it
+	@cd $(ROOT)
+	exec target/release/weighbridge-sim run
+
+build: ## the release binaries, in target/release
+	@cd $(ROOT)
+	scripts/need postgresql
+	$(CARGO) build --release --locked --workspace --bins
+	scripts/check-release
+
+test: lint test-fast test-faults ## everything that CI runs
+
+test-fast: ## unit and integration tests
+	@cd $(ROOT)
+	scripts/need postgresql
+	$(CARGO) build --locked --workspace --bins
+	$(CARGO) test --locked --workspace
+
+test-faults: ## the supervision suite, against a server that can be broken on purpose
+	@cd $(ROOT)
+	scripts/need postgresql
+	$(CARGO) test --locked --target-dir target-chaos --features chaos --test suite -- breaking_actors
+
+lint: ## format, clippy, licences, sources, known vulnerabilities
+	@cd $(ROOT)
+	$(CARGO) fmt --all --check
+	$(CARGO) clippy --locked --workspace --all-targets -- -D warnings
+	scripts/need cargo-deny
+	scripts/deny check bans licenses sources
+	$(MAKE) --no-print-directory audit
+
+audit: ## known vulnerabilities, by a folder of RustSec advisories that ADVISORY_DB names
+	@cd $(ROOT)
+	if [ -z "$${ADVISORY_DB:-}" ]; then
+	  echo "audit: left out: set ADVISORY_DB to a folder of RustSec advisories (a clone of github.com/rustsec/advisory-db)"
+	else
+	  scripts/need cargo-audit
+	  scripts/audit "$$ADVISORY_DB"
+	fi
+
+fmt: ## formats all code
+	@cd $(ROOT)
+	$(CARGO) fmt --all
+
+bench: build ## latency and cost of a weighing; prints a table
+	@cd $(ROOT)
+	target/release/weighbridge-bench all
+
+clean: ## removes what was built and what a run left
+	@cd $(ROOT)
+	rm -rf target target-chaos .run
