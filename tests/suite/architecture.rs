@@ -214,7 +214,7 @@ fn mentions(line: &str, word: &str) -> bool {
         let before = code[..at].chars().next_back();
         let after = code[at + word.len()..].chars().next();
         let joins = |c: Option<char>| c.is_some_and(|c| c.is_alphanumeric() || c == '_');
-        !joins(before) && before != Some(':') && !joins(after)
+        !joins(before) && before != Some(':') && (word.ends_with(':') || !joins(after))
     })
 }
 
