@@ -1,3 +1,9 @@
 //! One binary of integration tests, a file a capability.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a test that cannot go on says so by panicking"
+)]
+
 mod architecture;
