@@ -1,3 +1,5 @@
 //! Runs truck weighbridges.
 
+pub mod config;
 pub mod domain;
+pub mod telemetry;

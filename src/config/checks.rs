@@ -1,0 +1,90 @@
+//! What the types alone cannot say about settings: ranges, and addresses that must look like addresses.
+
+use secrecy::ExposeSecret;
+
+use super::{ConfigError, Settings};
+
+/// Refuses settings that would not work, all at once, each with what was expected.
+pub(super) fn check(settings: &Settings) -> Result<(), ConfigError> {
+    let mut complaints = Vec::new();
+    let mut expect = |holds: bool, complaint: &str| {
+        if !holds {
+            complaints.push(complaint.to_owned());
+        }
+    };
+    let url = settings.database.url.as_ref().map(ExposeSecret::expose_secret);
+    expect(
+        url.is_none_or(|url| url.starts_with("postgres://") || url.starts_with("postgresql://")),
+        "database.url does not begin with postgres://",
+    );
+    expect(settings.database.pool > 0, "database.pool is 0, expected at least 1");
+    expect(settings.live.count > 0, "live.count is 0, expected at least 1");
+    expect(
+        (4..=31).contains(&settings.auth.bcrypt_cost),
+        "auth.bcrypt_cost is out of range, expected 4 to 31",
+    );
+    expect(
+        settings.auth.sessions_per_user > 0,
+        "auth.sessions_per_user is 0, expected at least 1",
+    );
+    expect(
+        settings.bootstrap.admin_login.is_some() == settings.bootstrap.admin_password.is_some(),
+        "bootstrap.admin_login and bootstrap.admin_password go together, only one is set",
+    );
+    expect(
+        !settings.site.slip_prefix.is_empty()
+            && settings.site.slip_prefix.len() <= 8
+            && settings.site.slip_prefix.bytes().all(|byte| byte.is_ascii_uppercase()),
+        "site.slip_prefix is not 1 to 8 capital letters",
+    );
+    expect(
+        !settings.rate_limit.window.is_zero(),
+        "rate_limit.window is 0, expected a duration such as 60s",
+    );
+    for (key, remote) in [("erp", &settings.erp), ("fcm", &settings.fcm), ("sms", &settings.sms)] {
+        let fits = |url: &str| url.starts_with("http://") || url.starts_with("https://");
+        expect(
+            remote.base_url.as_deref().is_none_or(fits),
+            &format!("{key}.base_url does not begin with http:// or https://"),
+        );
+    }
+    if complaints.is_empty() {
+        return Ok(());
+    }
+    Err(ConfigError::Invalid(complaints.join("\n")))
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::config::load;
+
+    #[track_caller]
+    fn check(name: &str, text: &str, expect: &str) {
+        let error = load(None, [(name.to_owned(), text.to_owned())]).unwrap_err();
+        assert_eq!(error.to_string(), expect);
+    }
+
+    #[test]
+    fn settings_that_would_not_work_say_what_was_expected() {
+        check(
+            "WEIGHBRIDGE__DATABASE__POOL",
+            "0",
+            "database.pool is 0, expected at least 1",
+        );
+        check(
+            "WEIGHBRIDGE__DATABASE__URL",
+            "mysql://db",
+            "database.url does not begin with postgres://",
+        );
+        check(
+            "WEIGHBRIDGE__ERP__BASE_URL",
+            "erp.example",
+            "erp.base_url does not begin with http:// or https://",
+        );
+        check(
+            "WEIGHBRIDGE__BOOTSTRAP__ADMIN_LOGIN",
+            "kim",
+            "bootstrap.admin_login and bootstrap.admin_password go together, only one is set",
+        );
+    }
+}
