@@ -1,0 +1,70 @@
+//! What carries letters from the mailbox to the actor: a future inside the actor's own context.
+
+use std::{
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll},
+    time::{Duration, Instant},
+};
+
+use actix::{Actor, ActorFuture, AsyncContext};
+use tokio::sync::mpsc;
+
+use crate::{
+    fence,
+    mailbox::{Mailbox, Next},
+    node::LifeNews,
+};
+
+/// How long an actor may handle letters before the others on its thread have their turn.
+const TURN: Duration = Duration::from_millis(1);
+
+/// Hands an actor its letters, one after the other, while its context does not wait for something else.
+pub(crate) struct Pump<A: Actor> {
+    mailbox: Arc<Mailbox<A>>,
+    up: Option<mpsc::UnboundedSender<LifeNews>>,
+}
+
+impl<A: Actor> Pump<A> {
+    /// `up` hears of the first turn, which comes when `started()` and what it waits for are done.
+    pub(crate) fn new(mailbox: Arc<Mailbox<A>>, up: Option<mpsc::UnboundedSender<LifeNews>>) -> Self {
+        Self { mailbox, up }
+    }
+}
+
+impl<A> ActorFuture<A> for Pump<A>
+where
+    A: Actor,
+    A::Context: AsyncContext<A>,
+{
+    type Output = ();
+
+    fn poll(mut self: Pin<&mut Self>, actor: &mut A, ctx: &mut A::Context, task: &mut Context<'_>) -> Poll<()> {
+        if let Some(up) = self.up.take() {
+            // The supervisor may have moved on, and then ends this actor.
+            let _ = up.send(LifeNews::Up);
+        }
+        let turn_began = Instant::now();
+        while !ctx.waiting() {
+            // What wakes late on a thread that was given up handles nothing more.
+            if fence::retired() {
+                return Poll::Pending;
+            }
+            match self.mailbox.poll_next(task.waker()) {
+                Poll::Pending => return Poll::Pending,
+                Poll::Ready(Next::Closed) => return Poll::Ready(()),
+                Poll::Ready(Next::Letter(letter)) => {
+                    let activity = &self.mailbox.activity;
+                    *activity.message.lock() = Some(letter.name());
+                    letter.deliver(actor, ctx, &self.mailbox.in_hand);
+                    *activity.message.lock() = None;
+                }
+            }
+            if turn_began.elapsed() >= TURN {
+                task.waker().wake_by_ref();
+                return Poll::Pending;
+            }
+        }
+        Poll::Pending
+    }
+}
