@@ -51,6 +51,7 @@ impl Tree {
         Ok(Self {
             trunk: Arc::new(Trunk {
                 policy,
+                escalate: Arc::new(escalate),
                 arbiter,
                 system,
                 registry,
