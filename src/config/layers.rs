@@ -245,7 +245,7 @@ mod tests {
     #[test]
     fn the_defaults_are_complete_and_valid() {
         let settings = load(None, variables(&[("WEIGHBRIDGE__DATA_DIR", "/tmp/w")])).unwrap();
-        assert_eq!(settings.auth.access_token, Duration::from_secs(3600));
+        assert_eq!(settings.auth.access_token, Duration::from_hours(1));
         assert!(settings.database.url.is_none());
         assert!(settings.erp.base_url.is_none());
     }

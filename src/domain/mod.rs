@@ -1,15 +1,29 @@
 //! The rules, without actor, SQL, HTTP or clock: values come in, values go out, time is an argument.
 //!
+//! - [`business_number`]: Korean business registration numbers
 //! - [`edge_time`]: when an edge's event took place
 //! - [`intake`]: what the server makes of an event's identity: stored, duplicate, conflict or gap
 //! - [`outbox`]: what must reach others
 //! - [`overload`]: whether a load is legal
+//! - [`password`]: which passwords are good enough
+//! - [`phone`]: Korean telephone numbers
+//! - [`phone_vault`]: how phone numbers are encrypted and found again
+//! - [`plate`]: Korean number plates
+//! - [`role`]: what a user may do
 //! - [`slip`]: slip numbers and the local day
+//! - [`text`]: names and notes that people type, logins
 //! - [`weighing`]: what an event does to calls, records and captures
 
+pub mod business_number;
 pub mod edge_time;
 pub mod intake;
 pub mod outbox;
 pub mod overload;
+pub mod password;
+pub mod phone;
+pub mod phone_vault;
+pub mod plate;
+pub mod role;
 pub mod slip;
+pub mod text;
 pub mod weighing;
