@@ -1,0 +1,262 @@
+//! One scale: what the caller feeds it, asks it and tells it.
+
+use uuid::Uuid;
+
+use super::{
+    curve::Curve,
+    cycle_state::{CycleState, Deck, Moment, Outage},
+    deck::Turn,
+    events::ScaleEvent,
+    settings::CaptureSettings,
+    window::Window,
+};
+use crate::{
+    CycleId, Kilograms,
+    link::{EventId, messages::DeckState},
+    reading::{Mode, Reading},
+};
+
+/// Decides when a vehicle has been weighed. See the [module](super) for the rules.
+///
+/// For each reading the caller pushes it, commits the events that came out together with [`Scale::state`] (with
+/// [`Scale::committing`] where a settled weight is among them) in one transaction, and after the commit of a settled
+/// weight says [`Scale::committed`]. A settled weight that was not committed comes anew after the next dwell.
+#[derive(Clone, Debug)]
+pub struct Scale {
+    pub(super) settings: CaptureSettings,
+    /// Settings that wait for zero.
+    pub(super) wished: Option<CaptureSettings>,
+    pub(super) state: CycleState,
+    boot: Uuid,
+    /// Whether the server is being talked to.
+    linked: bool,
+    /// What hides the weight now.
+    hidden: Option<Hidden>,
+    pub(super) sight: Sight,
+    /// The deck is in `captured` from before an outage, and it is not yet known whether the same vehicle stands there.
+    pub(super) doubtful: bool,
+    pub(super) window: Window,
+    pub(super) curve: Curve,
+    /// When the vehicle on the deck drove on or was first seen.
+    pub(super) on_ms: Option<i64>,
+    /// The settled weight that waits for its commit.
+    pub(super) offered: Option<Kilograms>,
+    /// The newest usable reading.
+    pub(super) latest: Option<(i64, Kilograms)>,
+    pub(super) told: Told,
+}
+
+/// What was told already and is not to be told with each reading.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Told {
+    pub(super) overload: bool,
+    pub(super) zero_drift: bool,
+    pub(super) never_zero: bool,
+    /// When the vehicle was captured or stood still last.
+    pub(super) captured_ms: i64,
+}
+
+/// Whether this process sees the deck.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Sight {
+    /// It has not seen it yet.
+    Fresh,
+    /// It has seen it, and then came an error or silence.
+    Lost,
+    Clear,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Hidden {
+    Error,
+    Overload,
+}
+
+/// Why a scale did not do what it was told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ScaleError {
+    #[error("the scale gives no weight now, expected one to count from")]
+    NoWeight,
+}
+
+impl Scale {
+    /// A scale with a new file: what is found on its deck is a gap capture. `settings` are
+    /// [`checked`](CaptureSettings::checked) ones, `boot` is the clock that the readings' times belong to.
+    pub fn new(settings: CaptureSettings, boot: Uuid) -> Self {
+        Self::resume(settings, CycleState::default(), boot)
+    }
+
+    /// A scale that goes on from what its file says. Whether the outage was short shows at the first reading.
+    pub fn resume(settings: CaptureSettings, state: CycleState, boot: Uuid) -> Self {
+        let doubtful = matches!(state.deck, Deck::Captured { .. });
+        let on_ms = match state.deck {
+            Deck::On { on_mono_ms, .. } => Some(on_mono_ms),
+            _ => None,
+        };
+        Self {
+            settings,
+            wished: None,
+            state,
+            boot,
+            linked: false,
+            hidden: None,
+            sight: Sight::Fresh,
+            doubtful,
+            window: Window::default(),
+            curve: Curve::default(),
+            on_ms,
+            offered: None,
+            latest: None,
+            told: Told::default(),
+        }
+    }
+
+    /// Takes a reading that was heard at `t_ms` of the monotonic clock; `new_cycle` draws a random id, and is asked
+    /// when a cycle begins.
+    pub fn push(&mut self, t_ms: i64, reading: &Reading, mut new_cycle: impl FnMut() -> CycleId) -> Vec<ScaleEvent> {
+        let mut turn = Turn {
+            t_ms: self.latest.map_or(t_ms, |(before, _)| t_ms.max(before)),
+            reading,
+            new_cycle: &mut new_cycle,
+            events: Vec::new(),
+        };
+        let most = self.settings.max_weight_kg;
+        match reading.kg {
+            // A tare is not what lies on the deck.
+            _ if reading.mode == Mode::Tare => return turn.events,
+            kg if reading.overload || kg.is_some_and(|kg| most.is_some_and(|most| kg > most)) => {
+                self.hidden = Some(Hidden::Overload);
+                self.look(turn.t_ms);
+                self.overload(kg, &mut turn);
+            }
+            Some(kg) => {
+                self.hidden = None;
+                self.look(turn.t_ms);
+                self.weigh(kg, &mut turn);
+                self.latest = Some((turn.t_ms, kg));
+            }
+            None => {
+                self.push_error(t_ms);
+                return turn.events;
+            }
+        }
+        self.sight = Sight::Clear;
+        turn.events
+    }
+
+    /// Takes note of bytes that were no reading, or of an indicator that reports a fault. While that stands nothing is
+    /// captured; a window with a hole of more than half a dwell begins anew.
+    pub fn push_error(&mut self, t_ms: i64) {
+        self.lose_sight();
+        let seen_ms = self.latest.map_or(i64::MIN, |(seen_ms, _)| seen_ms);
+        if t_ms.saturating_sub(seen_ms) > i64::from(self.settings.dwell_ms / 2) {
+            self.window.clear();
+        }
+    }
+
+    /// Takes note that the indicator says nothing. Only the caller knows how often it should.
+    pub fn silent(&mut self) {
+        self.lose_sight();
+        self.window.clear();
+    }
+
+    /// The settled weight that was told last is committed, as `event`: from now on the deck waits for zero.
+    pub fn committed(&mut self, event: EventId) {
+        self.state = self.committing(event);
+        self.offered = None;
+        self.told.captured_ms = self.latest.map_or(0, |(t_ms, _)| t_ms);
+    }
+
+    /// The state to write in the transaction that commits the settled weight that was told last as `event`.
+    pub fn committing(&self, event: EventId) -> CycleState {
+        let mut state = self.state.clone();
+        if let (Deck::On { cycle, .. }, Some(weight)) = (&self.state.deck, self.offered) {
+            state.deck = Deck::Captured {
+                cycle: *cycle,
+                weight,
+                stands_at: weight,
+                event,
+            };
+        }
+        state
+    }
+
+    /// What must be on disk: with the events of each push, and at least every five seconds.
+    pub const fn state(&self) -> &CycleState {
+        &self.state
+    }
+
+    /// The server has answered `welcome`: cycles that begin from now on are ordinary ones.
+    pub fn welcomed(&mut self) {
+        self.linked = true;
+        self.state.proven = true;
+    }
+
+    /// The link is gone.
+    pub fn unlinked(&mut self) {
+        self.linked = false;
+    }
+
+    /// The deck as others see it. `Error` also before the first reading.
+    pub fn deck(&self) -> DeckState {
+        match (self.hidden, &self.state.deck) {
+            (Some(Hidden::Overload), _) => DeckState::Overload,
+            (Some(Hidden::Error), _) => DeckState::Error,
+            (None, _) if self.sight == Sight::Fresh => DeckState::Error,
+            (None, Deck::Empty) => DeckState::Empty,
+            (None, Deck::Captured { .. }) if !self.doubtful => DeckState::Captured,
+            (None, Deck::On { .. } | Deck::Captured { .. }) if self.window.is_settling() => DeckState::Settling,
+            (None, _) => DeckState::Loaded,
+        }
+    }
+
+    pub const fn settings(&self) -> &CaptureSettings {
+        &self.settings
+    }
+
+    /// New settings, [`checked`](CaptureSettings::checked) ones; they take effect when the deck is at zero.
+    pub fn set(&mut self, settings: CaptureSettings) {
+        self.wished = Some(settings);
+        if self.is_at_zero() && self.sight != Sight::Fresh {
+            self.adopt_wishes();
+        }
+    }
+
+    /// Ends the cycle although something still lies on the deck. From now until the deck is seen empty the thresholds
+    /// count from the weight that lies there; weights are told as they are.
+    ///
+    /// # Errors
+    /// [`ScaleError::NoWeight`] while the scale gives no weight.
+    pub fn rearm(&mut self) -> Result<Vec<ScaleEvent>, ScaleError> {
+        let (None, Some((_, lying))) = (self.hidden, self.latest) else {
+            return Err(ScaleError::NoWeight);
+        };
+        let events = self.leave(Some(lying), true).into_iter().collect();
+        self.state.base = Some(lying).filter(|&base| base >= self.settings.rearm_below_kg);
+        Ok(events)
+    }
+
+    /// Looks at how long the deck was out of sight. After a long outage nothing is known of it but the open cycle.
+    fn look(&mut self, t_ms: i64) {
+        let now = Moment {
+            boot: self.boot,
+            mono_ms: t_ms,
+        };
+        let outage = Outage::between(self.state.last_reading, now, self.settings.gap_same_ms);
+        if self.sight != Sight::Clear && outage == Outage::Long {
+            let open = self.state.deck.open_cycle();
+            self.state.deck = Deck::Unknown { open };
+            self.state.base = None;
+            self.state.proven = self.linked;
+            self.forget_vehicle();
+        }
+        self.state.last_reading = Some(now);
+    }
+
+    fn lose_sight(&mut self) {
+        self.hidden = Some(Hidden::Error);
+        if self.sight == Sight::Clear {
+            self.sight = Sight::Lost;
+        }
+    }
+}
