@@ -1,0 +1,3 @@
+DROP FUNCTION refuse_change();
+DROP FUNCTION refuse();
+DROP FUNCTION touch_updated_at();

@@ -1,0 +1,3 @@
+DROP TABLE weigh_record;
+DROP TABLE slip_counter;
+DROP TABLE slip;

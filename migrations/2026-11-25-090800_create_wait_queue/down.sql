@@ -1,0 +1,2 @@
+DROP TABLE queue_counter;
+DROP TABLE wait_queue;
