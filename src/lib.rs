@@ -1,6 +1,7 @@
 //! Runs truck weighbridges.
 
 pub mod config;
+pub mod db;
 pub mod domain;
 pub mod keys;
 pub mod telemetry;

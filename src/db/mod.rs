@@ -1,0 +1,41 @@
+//! The database: one file per main table with its queries, and what they all stand on.
+//!
+//! - [`schema`]: the tables as Diesel knows them
+//! - [`weight`]: kilograms in a `numeric` column
+//! - [`error`]: what can go wrong, and what passes by itself
+//!
+//! A query is a value, [`Query`], in the file of its table; the repository actor runs it. Nobody else speaks Diesel.
+
+use std::future::Future;
+
+use diesel_async::AsyncPgConnection;
+
+pub mod error;
+pub mod schema;
+pub mod weight;
+
+pub use error::{DbError, Unavailable};
+
+/// One question or change put to the database.
+pub trait Query: Send + 'static {
+    /// What the caller gets back.
+    type Output: Send + 'static;
+
+    /// Runs on one connection; a query that writes twice opens its own transaction.
+    fn run(self, conn: &mut AsyncPgConnection) -> impl Future<Output = Result<Self::Output, DbError>> + Send;
+}
+
+/// A change that shares one commit with others of its type that wait at the same moment.
+///
+/// Only for changes that carry a unique key of their own: when a group of several fails, each of it is run again alone,
+/// also when nobody can say whether the group's commit took place.
+pub trait GroupedQuery: Clone + Send + 'static {
+    /// What each caller gets back.
+    type Output: Send + 'static;
+
+    /// Runs the whole group in one transaction, which it opens itself; one output for each, in the group's order.
+    fn run_all(
+        group: Vec<Self>,
+        conn: &mut AsyncPgConnection,
+    ) -> impl Future<Output = Result<Vec<Self::Output>, DbError>> + Send;
+}
