@@ -176,13 +176,13 @@ impl Yard {
     #[expect(clippy::needless_pass_by_value, reason = "as expect_test's own functions take it")]
     #[track_caller]
     pub(super) fn check(self, expected: Expect) {
-        let mut story = String::new();
+        let mut story = Vec::new();
         let ledger = &self.ledger;
         for call in ledger.calls.values() {
-            story += &format!(
+            story.push(format!(
                 "call {:?}, capture {:?}, record {:?}\n",
                 call.status, call.capture_id, call.record_id
-            );
+            ));
         }
         for (id, record) in ledger.records.iter().filter(|(id, _)| !ledger.removed.contains(id)) {
             let net = record
@@ -190,24 +190,24 @@ impl Yard {
                 .map_or_else(|| "-".to_owned(), |weights| weights.net.to_string());
             let slip = record.slip.as_ref().map_or_else(|| "-".to_owned(), ToString::to_string);
             let review = record.review.unwrap_or("-");
-            story += &format!(
+            story.push(format!(
                 "record {id} {}, net {net}, slip {slip}, review {review}\n",
                 record.status.name()
-            );
+            ));
         }
         for capture in ledger.captures.values() {
-            story += &format!(
+            story.push(format!(
                 "capture {} {} of record {:?}\n",
                 capture.id, capture.weight, capture.record_id
-            );
+            ));
         }
         for alarm in &ledger.alarms {
-            story += &format!("alarm {}\n", alarm.code);
+            story.push(format!("alarm {}\n", alarm.code));
         }
         for fate in self.fates.iter().filter(|fate| **fate != Fate::Stored) {
-            story += &format!("{fate:?}\n");
+            story.push(format!("{fate:?}\n"));
         }
-        expected.assert_eq(&story);
+        expected.assert_eq(&story.concat());
     }
 }
 
