@@ -15,6 +15,9 @@ pub enum DbError {
     /// The database could not be asked at all, or broke off; whether a commit took place may be unknown.
     #[error(transparent)]
     Unavailable(#[from] Unavailable),
+    /// A watermark was moved by another transaction meanwhile; the same query succeeds when it reads anew.
+    #[error("another transaction was faster")]
+    Overtaken,
     #[error("the database refused a query: {0}")]
     Query(#[source] DieselError),
 }
@@ -42,7 +45,7 @@ impl DbError {
     /// (SQLSTATE classes 08, 40, 53, 55, 57 and 58, and time-outs). Anything else fails again however often it is tried.
     pub fn is_passing(&self) -> bool {
         match self {
-            Self::Unavailable(_) => true,
+            Self::Unavailable(_) | Self::Overtaken => true,
             Self::Query(error) => is_passing(error),
             Self::NotFound | Self::Conflict { .. } => false,
         }

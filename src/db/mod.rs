@@ -1,5 +1,6 @@
 //! The database: one file per main table with its queries, and what they all stand on.
 //!
+//! - [`ledger`]: the rows of a weighing, locked, changed by the rules and written back
 //! - [`schema`]: the tables as Diesel knows them
 //! - [`weight`]: kilograms in a `numeric` column
 //! - [`error`]: what can go wrong, and what passes by itself
@@ -10,8 +11,14 @@ use std::future::Future;
 
 use diesel_async::AsyncPgConnection;
 
+pub mod audit_log;
+pub mod edge_epoch;
+pub mod edge_event;
 pub mod error;
+pub mod ledger;
+pub mod outbox;
 pub mod schema;
+pub mod wait_queue;
 pub mod weight;
 
 pub use error::{DbError, Unavailable};

@@ -241,6 +241,9 @@ pub struct Ledger {
     pub calls: BTreeMap<i64, Row<Call>>,
     pub vehicles: BTreeMap<i64, Vehicle>,
     pub drivers: BTreeMap<i64, String>,
+    /// Of those that receipts name, the ones that exist.
+    pub products: BTreeSet<i64>,
+    pub customers: BTreeSet<i64>,
     pub records: BTreeMap<i64, Row<Record>>,
     /// Records that end without any weight: nothing was weighed.
     pub removed: BTreeSet<i64>,
@@ -271,6 +274,24 @@ impl Ledger {
 
     pub fn alarm(&mut self, code: &'static str, station_id: i64, text: String) {
         self.alarms.push(Alarm { code, station_id, text });
+    }
+
+    /// Something of this edge was lost or cannot be believed: what drove on its stations before `now` belongs to no call.
+    pub fn distrust(&mut self, edge_id: i64, now: DateTime<Utc>) {
+        for station in self
+            .stations
+            .values_mut()
+            .filter(|station| station.edge_id == Some(edge_id))
+        {
+            station.change().trusted_since = now;
+        }
+    }
+
+    /// The same for one station that was named wrongly.
+    pub fn distrust_station(&mut self, station_id: i64, now: DateTime<Utc>) {
+        if let Some(station) = self.stations.get_mut(&station_id) {
+            station.change().trusted_since = now;
+        }
     }
 
     pub fn set_status(&mut self, station_id: i64, status: StationStatus) {

@@ -77,8 +77,10 @@ fn record_for(
         station_id: pass.station_id,
         vehicle_id,
         driver_id: receipt.driver_id.filter(|driver| ledger.drivers.contains_key(driver)),
-        product_id: receipt.product_id,
-        customer_id: receipt.customer_id,
+        product_id: receipt.product_id.filter(|product| ledger.products.contains(product)),
+        customer_id: receipt
+            .customer_id
+            .filter(|customer| ledger.customers.contains(customer)),
         direction: receipt.direction.clone(),
         weighed_at: pass.at,
         status: RecordStatus::Weighing,

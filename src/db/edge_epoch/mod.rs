@@ -1,0 +1,253 @@
+//! How far each epoch of an edge is stored, and who may write to it: what a connection begins with and lives by.
+//!
+//! - [`Greet`]: an edge's `hello`, answered
+//! - [`Pulse`]: whether a connection is still its edge's newest, and whether the database went back
+//! - [`holes`]: seqs that an edge declares lost
+
+mod holes;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use chrono::{DateTime, Utc};
+use diesel::prelude::*;
+use diesel_async::{AsyncConnection, AsyncPgConnection, RunQueryDsl};
+use uuid::Uuid;
+use weighbridge_protocol::{
+    Epoch, Kilograms, LinkSession,
+    link::messages::{EdgeName, EpochState, Hello, SeqRange, StationSettings},
+    scale::CaptureOverrides,
+};
+
+use super::{DbError, Query, schema, weight::Weight};
+
+/// An edge has said hello on a new connection, which from now on is its only one. Sent by EdgeLink.
+#[derive(Clone, Debug)]
+pub struct Greet {
+    pub edge_id: i64,
+    pub hello: Hello,
+    /// Drawn at random for this connection.
+    pub session: LinkSession,
+    pub now: DateTime<Utc>,
+}
+
+#[derive(Clone, Debug)]
+pub enum Greeting {
+    /// The edge is deactivated, or names an epoch of another edge that is not.
+    Forbidden {
+        why: String,
+    },
+    Welcome(Welcomed),
+}
+
+#[derive(Clone, Debug)]
+pub struct Welcomed {
+    pub edge: EdgeName,
+    pub site_id: i64,
+    pub have: BTreeMap<Epoch, i64>,
+    pub lost: BTreeMap<Epoch, Vec<SeqRange>>,
+    /// This edge's stations; `board` is left to the line.
+    pub stations: Vec<StationSettings>,
+    /// How many seqs were stored as LOST just now.
+    pub newly_lost: u64,
+}
+
+impl Query for Greet {
+    type Output = Greeting;
+
+    async fn run(self, conn: &mut AsyncPgConnection) -> Result<Greeting, DbError> {
+        conn.transaction::<_, DbError, _>(async |conn| self.greet(conn).await)
+            .await
+    }
+}
+
+impl Greet {
+    async fn greet(&self, conn: &mut AsyncPgConnection) -> Result<Greeting, DbError> {
+        use schema::edge_gateway::dsl;
+        let gateway: Option<(String, i64)> = dsl::edge_gateway
+            .filter(dsl::id.eq(self.edge_id).and(dsl::is_active))
+            .select((dsl::name, dsl::site_id))
+            .for_update()
+            .first(conn)
+            .await
+            .optional()?;
+        let Some((name, site_id)) = gateway else {
+            return Ok(Greeting::Forbidden {
+                why: format!("edge {} is not active", self.edge_id),
+            });
+        };
+        if let Some(why) = self.claim_epochs(conn).await? {
+            return Ok(Greeting::Forbidden { why });
+        }
+        diesel::update(dsl::edge_gateway.filter(dsl::id.eq(self.edge_id)))
+            .set((
+                dsl::session.eq(Uuid::from_u128(self.session.bits())),
+                dsl::last_seen_at.eq(self.now),
+                dsl::software_version.eq(self.hello.version.chars().take(50).collect::<String>()),
+            ))
+            .execute(conn)
+            .await?;
+        let mut welcomed = Welcomed {
+            edge: EdgeName { id: self.edge_id, name },
+            site_id,
+            have: BTreeMap::new(),
+            lost: BTreeMap::new(),
+            stations: stations(conn, self.edge_id).await?,
+            newly_lost: 0,
+        };
+        for state in &self.hello.epochs {
+            self.settle_epoch(conn, state, &mut welcomed).await?;
+        }
+        if welcomed.newly_lost > 0 {
+            distrust_edge(conn, self.edge_id, self.now).await?;
+        }
+        Ok(Greeting::Welcome(welcomed))
+    }
+
+    /// Each epoch belongs to one edge. One known under another is taken over only when that edge is deactivated.
+    async fn claim_epochs(&self, conn: &mut AsyncPgConnection) -> Result<Option<String>, DbError> {
+        use schema::{edge_epoch, edge_gateway};
+        let named: BTreeSet<Uuid> = self
+            .hello
+            .epochs
+            .iter()
+            .map(|state| Uuid::from_u128(state.epoch.bits()))
+            .collect();
+        let known: Vec<(Uuid, i64, bool)> = edge_epoch::table
+            .inner_join(edge_gateway::table)
+            .filter(edge_epoch::epoch.eq_any(named.iter().copied().collect::<Vec<_>>()))
+            .order(edge_epoch::epoch)
+            .select((edge_epoch::epoch, edge_epoch::edge_id, edge_gateway::is_active))
+            .load(conn)
+            .await?;
+        for (epoch, owner, active) in known.iter().filter(|(_, owner, _)| *owner != self.edge_id) {
+            if *active {
+                return Ok(Some(format!(
+                    "epoch {} belongs to edge {owner}, which is active",
+                    epoch.simple()
+                )));
+            }
+            diesel::update(edge_epoch::table.filter(edge_epoch::epoch.eq(epoch)))
+                .set(edge_epoch::edge_id.eq(self.edge_id))
+                .execute(conn)
+                .await?;
+        }
+        let new: Vec<_> = named
+            .iter()
+            .filter(|epoch| known.iter().all(|(other, ..)| other != *epoch))
+            .map(|epoch| (edge_epoch::epoch.eq(*epoch), edge_epoch::edge_id.eq(self.edge_id)))
+            .collect();
+        if !new.is_empty() {
+            diesel::insert_into(edge_epoch::table)
+                .values(new)
+                .on_conflict_do_nothing()
+                .execute(conn)
+                .await?;
+        }
+        Ok(None)
+    }
+
+    /// Stores what the edge has lost as LOST, and tells how far the epoch is stored now.
+    async fn settle_epoch(
+        &self,
+        conn: &mut AsyncPgConnection,
+        state: &EpochState,
+        welcomed: &mut Welcomed,
+    ) -> Result<(), DbError> {
+        let settled = holes::settle(conn, self.edge_id, state, self.now).await?;
+        welcomed.newly_lost += settled.newly_lost;
+        welcomed.have.insert(state.epoch, settled.have);
+        if !settled.lost.is_empty() {
+            welcomed.lost.insert(state.epoch, settled.lost);
+        }
+        Ok(())
+    }
+}
+
+/// What drove on an edge's stations before `now` belongs to no call.
+pub(super) async fn distrust_edge(conn: &mut AsyncPgConnection, edge: i64, now: DateTime<Utc>) -> Result<(), DbError> {
+    use schema::weigh_station::dsl;
+    diesel::update(dsl::weigh_station.filter(dsl::edge_id.eq(edge)))
+        .set(dsl::trusted_since.eq(now))
+        .execute(conn)
+        .await?;
+    Ok(())
+}
+
+async fn stations(conn: &mut AsyncPgConnection, edge: i64) -> Result<Vec<StationSettings>, DbError> {
+    use schema::weigh_station::dsl;
+    let rows: Vec<(i64, serde_json::Value, Option<Weight>)> = dsl::weigh_station
+        .filter(dsl::edge_id.eq(edge).and(dsl::is_active))
+        .order(dsl::id)
+        .select((dsl::id, dsl::capture_settings, dsl::division))
+        .load(conn)
+        .await?;
+    Ok(rows
+        .into_iter()
+        .map(|(id, capture, division)| settings(id, capture, division.map(Into::into)))
+        .collect())
+}
+
+/// The tolerance is one division where that is known and nothing else is wished.
+fn settings(station_id: i64, capture: serde_json::Value, division: Option<Kilograms>) -> StationSettings {
+    let mut capture: CaptureOverrides = serde_json::from_value(capture).unwrap_or_default();
+    capture.tolerance_kg = capture.tolerance_kg.or(division);
+    StationSettings {
+        station_id,
+        capture,
+        board: None,
+    }
+}
+
+/// Asked with each ping: who is the newest connection, and how far are these epochs stored?
+#[derive(Clone, Debug)]
+pub struct Pulse {
+    pub edge_id: i64,
+    pub epochs: Vec<Epoch>,
+    pub now: DateTime<Utc>,
+}
+
+#[derive(Clone, Debug, Default)]
+pub struct Heartbeat {
+    /// None where the edge is no longer active.
+    pub session: Option<LinkSession>,
+    /// Epochs that are not known any more are missing: the database was restored.
+    pub have: BTreeMap<Epoch, i64>,
+}
+
+impl Query for Pulse {
+    type Output = Heartbeat;
+
+    async fn run(self, conn: &mut AsyncPgConnection) -> Result<Heartbeat, DbError> {
+        use schema::{edge_epoch, edge_gateway, weigh_station};
+        let session: Option<Option<Uuid>> =
+            diesel::update(edge_gateway::table.filter(edge_gateway::id.eq(self.edge_id).and(edge_gateway::is_active)))
+                .set(edge_gateway::last_seen_at.eq(self.now))
+                .returning(edge_gateway::session)
+                .get_result(conn)
+                .await
+                .optional()?;
+        diesel::update(weigh_station::table.filter(weigh_station::edge_id.eq(self.edge_id)))
+            .set(weigh_station::last_heartbeat.eq(self.now))
+            .execute(conn)
+            .await?;
+        let named: Vec<Uuid> = self.epochs.iter().map(|epoch| Uuid::from_u128(epoch.bits())).collect();
+        let have: Vec<(Uuid, i64)> = edge_epoch::table
+            .filter(
+                edge_epoch::epoch
+                    .eq_any(named)
+                    .and(edge_epoch::edge_id.eq(self.edge_id)),
+            )
+            .select((edge_epoch::epoch, edge_epoch::have))
+            .load(conn)
+            .await?;
+        Ok(Heartbeat {
+            session: session
+                .flatten()
+                .map(|session| LinkSession::from_bits(session.as_u128())),
+            have: have
+                .into_iter()
+                .map(|(epoch, have)| (Epoch::from_bits(epoch.as_u128()), have))
+                .collect(),
+        })
+    }
+}

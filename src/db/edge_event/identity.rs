@@ -1,0 +1,290 @@
+//! The identity rows of events: who they are, what is stored, and how far an epoch is stored without a hole.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use chrono::{DateTime, Utc};
+use diesel::prelude::*;
+use diesel_async::{AsyncPgConnection, RunQueryDsl};
+use uuid::Uuid;
+use weighbridge_protocol::{Epoch, LinkSession, link::EventKind};
+
+use super::StoreEvents;
+use crate::{
+    db::{DbError, schema, weight::Weight},
+    domain::{
+        edge_time::Moments,
+        intake::{KnownEpoch, Stored},
+        weighing::{Examined, Fate},
+    },
+};
+
+/// An event that is new here, as it will be stored.
+#[derive(Debug)]
+pub struct NewEvent {
+    pub edge_id: i64,
+    pub examined: Examined,
+    pub fate: Fate,
+    /// Its corrected times; none where its body could not be read.
+    pub moments: Option<Moments>,
+    /// Whether it takes the place of a LOST row.
+    pub fills: bool,
+}
+
+/// What is stored of a group's events, and what will be.
+#[derive(Debug, Default)]
+pub struct Identities {
+    /// Edges that may write, with their newest session.
+    sessions: BTreeMap<i64, LinkSession>,
+    epochs: BTreeMap<Epoch, EpochRow>,
+    new: Vec<NewEvent>,
+    conflicts: Vec<(i64, Examined)>,
+}
+
+#[derive(Debug)]
+struct EpochRow {
+    edge_id: i64,
+    have_before: i64,
+    known: KnownEpoch,
+}
+
+impl Identities {
+    /// Reads sessions, watermarks and identity rows, and locks them: gateways first, then epochs, each ascending.
+    pub async fn load(conn: &mut AsyncPgConnection, group: &[StoreEvents]) -> Result<Self, DbError> {
+        let mut found = Self {
+            sessions: sessions(conn, group).await?,
+            ..Self::default()
+        };
+        let named: BTreeSet<Epoch> = group
+            .iter()
+            .flat_map(|member| &member.events)
+            .map(|examined| examined.event.epoch)
+            .collect();
+        found.epochs = epochs(conn, &named).await?;
+        rows(conn, group, &mut found.epochs).await?;
+        Ok(found)
+    }
+
+    /// Whether this connection is its edge's newest, and all it names is that edge's.
+    pub fn may_write(&self, member: &StoreEvents) -> bool {
+        self.sessions.get(&member.edge_id) == Some(&member.session)
+            && member.events.iter().all(|examined| {
+                self.epochs
+                    .get(&examined.event.epoch)
+                    .is_some_and(|row| row.edge_id == member.edge_id)
+            })
+    }
+
+    pub fn known(&mut self, epoch: Epoch) -> Option<&mut KnownEpoch> {
+        self.epochs.get_mut(&epoch).map(|row| &mut row.known)
+    }
+
+    pub fn insert(&mut self, event: NewEvent) {
+        self.new.push(event);
+    }
+
+    pub fn conflict(&mut self, edge_id: i64, examined: &Examined) {
+        self.conflicts.push((edge_id, examined.clone()));
+    }
+
+    /// Writes the rows, and each watermark by compare-and-set.
+    pub async fn save(&self, conn: &mut AsyncPgConnection) -> Result<(), DbError> {
+        let (filling, new): (Vec<_>, Vec<_>) = self.new.iter().partition(|event| event.fills);
+        let rows: Vec<EventRow> = new.into_iter().map(EventRow::from).collect();
+        if !rows.is_empty() {
+            diesel::insert_into(schema::edge_event::table)
+                .values(&rows)
+                .execute(conn)
+                .await?;
+        }
+        for event in filling {
+            fill(conn, event).await?;
+        }
+        for (edge_id, examined) in &self.conflicts {
+            keep_conflict(conn, *edge_id, examined).await?;
+        }
+        for (epoch, row) in self.epochs.iter().filter(|(_, row)| row.known.have != row.have_before) {
+            move_watermark(conn, *epoch, row.have_before, row.known.have).await?;
+        }
+        Ok(())
+    }
+}
+
+async fn sessions(conn: &mut AsyncPgConnection, group: &[StoreEvents]) -> Result<BTreeMap<i64, LinkSession>, DbError> {
+    use schema::edge_gateway::dsl;
+    let edges: BTreeSet<i64> = group.iter().map(|member| member.edge_id).collect();
+    let rows: Vec<(i64, Option<Uuid>)> = dsl::edge_gateway
+        .filter(dsl::id.eq_any(edges.into_iter().collect::<Vec<_>>()))
+        .filter(dsl::is_active)
+        .order(dsl::id)
+        .select((dsl::id, dsl::session))
+        .for_share()
+        .load(conn)
+        .await?;
+    let newest = |(id, session): (i64, Option<Uuid>)| Some((id, LinkSession::from_bits(session?.as_u128())));
+    Ok(rows.into_iter().filter_map(newest).collect())
+}
+
+async fn epochs(conn: &mut AsyncPgConnection, named: &BTreeSet<Epoch>) -> Result<BTreeMap<Epoch, EpochRow>, DbError> {
+    use schema::edge_epoch::dsl;
+    let named: Vec<Uuid> = named.iter().map(|epoch| Uuid::from_u128(epoch.bits())).collect();
+    let rows: Vec<(Uuid, i64, i64)> = dsl::edge_epoch
+        .filter(dsl::epoch.eq_any(named))
+        .order(dsl::epoch)
+        .select((dsl::epoch, dsl::edge_id, dsl::have))
+        .for_no_key_update()
+        .load(conn)
+        .await?;
+    let row = |(epoch, edge_id, have): (Uuid, i64, i64)| {
+        let known = KnownEpoch {
+            have,
+            ..KnownEpoch::default()
+        };
+        (
+            Epoch::from_bits(epoch.as_u128()),
+            EpochRow {
+                edge_id,
+                have_before: have,
+                known,
+            },
+        )
+    };
+    Ok(rows.into_iter().map(row).collect())
+}
+
+/// The identity rows of the events at hand, and the LOST ones above each watermark.
+async fn rows(
+    conn: &mut AsyncPgConnection,
+    group: &[StoreEvents],
+    epochs: &mut BTreeMap<Epoch, EpochRow>,
+) -> Result<(), DbError> {
+    use schema::edge_event::dsl;
+    for (epoch, row) in epochs {
+        let key = Uuid::from_u128(epoch.bits());
+        let events = group
+            .iter()
+            .flat_map(|member| &member.events)
+            .map(|examined| &examined.event);
+        let seqs: Vec<i64> = events
+            .filter(|event| event.epoch == *epoch)
+            .map(|event| event.seq)
+            .collect();
+        let stored: Vec<(i64, Option<String>, String)> = dsl::edge_event
+            .filter(dsl::epoch.eq(key))
+            .filter(dsl::seq.eq_any(seqs))
+            .select((dsl::seq, dsl::sha256, dsl::status))
+            .load(conn)
+            .await?;
+        for (seq, sha256, status) in stored {
+            let stored = match sha256 {
+                Some(sha256) if status != "LOST" => Stored::Kept { sha256 },
+                _ => Stored::Lost,
+            };
+            row.known.rows.insert(seq, stored);
+        }
+        let lost: Vec<i64> = dsl::edge_event
+            .filter(dsl::epoch.eq(key))
+            .filter(dsl::seq.gt(row.have_before))
+            .select(dsl::seq)
+            .load(conn)
+            .await?;
+        row.known.lost_above = lost.into_iter().collect();
+    }
+    Ok(())
+}
+
+#[derive(Insertable, AsChangeset)]
+#[diesel(table_name = schema::edge_event)]
+struct EventRow<'a> {
+    epoch: Uuid,
+    seq: i64,
+    edge_id: i64,
+    station_id: Option<i64>,
+    kind: Option<&'a str>,
+    cycle: Option<Uuid>,
+    sha256: &'a str,
+    body: String,
+    status: &'a str,
+    reason: Option<String>,
+    weight: Option<Weight>,
+    at: Option<DateTime<Utc>>,
+    received_at: DateTime<Utc>,
+}
+
+impl<'a> From<&'a NewEvent> for EventRow<'a> {
+    fn from(new: &'a NewEvent) -> Self {
+        let event = &new.examined.event;
+        let body = new.examined.body.as_ref().ok();
+        let weight = body.and_then(|body| match &body.kind {
+            EventKind::Capture(capture) => Some(capture.weight.into()),
+            _ => None,
+        });
+        let (status, reason) = match &new.fate {
+            Fate::Stored => ("STORED", None),
+            Fate::Duplicate => ("DUPLICATE", None),
+            Fate::Rejected(reason) => ("REJECTED", Some(reason.to_string())),
+        };
+        Self {
+            epoch: Uuid::from_u128(event.epoch.bits()),
+            seq: event.seq,
+            edge_id: new.edge_id,
+            station_id: body.map(|body| body.station_id),
+            kind: body.map(|body| body.kind.name()),
+            cycle: body
+                .and_then(|body| body.cycle)
+                .map(|cycle| Uuid::from_u128(cycle.bits())),
+            sha256: &event.sha256,
+            body: storable(&event.body),
+            status,
+            reason,
+            weight,
+            at: new
+                .moments
+                .filter(|moments| !moments.doubtful)
+                .map(|moments| moments.at),
+            received_at: new.examined.received_at,
+        }
+    }
+}
+
+/// PostgreSQL's text holds no NUL. Such a body is never valid JSON; what is kept of it is for staff to read.
+pub(super) fn storable(body: &str) -> String {
+    body.replace('\0', "\u{fffd}")
+}
+
+async fn fill(conn: &mut AsyncPgConnection, event: &NewEvent) -> Result<(), DbError> {
+    use schema::edge_event::dsl;
+    let row = EventRow::from(event);
+    let lost = dsl::edge_event
+        .filter(dsl::epoch.eq(row.epoch))
+        .filter(dsl::seq.eq(row.seq))
+        .filter(dsl::status.eq("LOST"));
+    diesel::update(lost).set(&row).execute(conn).await?;
+    Ok(())
+}
+
+async fn keep_conflict(conn: &mut AsyncPgConnection, edge: i64, examined: &Examined) -> Result<(), DbError> {
+    use schema::edge_conflict::dsl;
+    let event = &examined.event;
+    diesel::insert_into(dsl::edge_conflict)
+        .values((
+            dsl::epoch.eq(Uuid::from_u128(event.epoch.bits())),
+            dsl::seq.eq(event.seq),
+            dsl::edge_id.eq(edge),
+            dsl::sha256.eq(&event.sha256),
+            dsl::body.eq(storable(&event.body)),
+            dsl::received_at.eq(examined.received_at),
+        ))
+        .on_conflict_do_nothing()
+        .execute(conn)
+        .await?;
+    Ok(())
+}
+
+async fn move_watermark(conn: &mut AsyncPgConnection, of: Epoch, old: i64, new: i64) -> Result<(), DbError> {
+    use schema::edge_epoch::dsl;
+    let unmoved = dsl::edge_epoch
+        .filter(dsl::epoch.eq(Uuid::from_u128(of.bits())))
+        .filter(dsl::have.eq(old));
+    let moved = diesel::update(unmoved).set(dsl::have.eq(new)).execute(conn).await?;
+    if moved == 1 { Ok(()) } else { Err(DbError::Overtaken) }
+}

@@ -1,0 +1,103 @@
+//! The path for an event that cannot be handled: kept with its text, so that nothing behind it waits.
+
+use chrono::{DateTime, Utc};
+use diesel::prelude::*;
+use diesel_async::{AsyncConnection, AsyncPgConnection, RunQueryDsl};
+use uuid::Uuid;
+use weighbridge_protocol::{LinkSession, link::Event};
+
+use super::identity::storable;
+use crate::db::{DbError, Query, schema};
+
+/// Why it is set aside.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Why {
+    /// The database refuses it, and would refuse it again.
+    Rejected,
+    /// Whatever handles it panics.
+    Quarantined,
+}
+
+/// Keeps an event without running any of the code that handles one. Sent by EdgeLink after three attempts.
+#[derive(Clone, Debug)]
+pub struct SetAside {
+    pub edge_id: i64,
+    pub session: LinkSession,
+    pub event: Event,
+    pub why: Why,
+    pub reason: String,
+    pub received_at: DateTime<Utc>,
+}
+
+impl Query for SetAside {
+    /// Whether it is kept now: false when another connection of this edge is newer, or it was not the next in order.
+    type Output = bool;
+
+    async fn run(self, conn: &mut AsyncPgConnection) -> Result<bool, DbError> {
+        conn.transaction::<_, DbError, _>(async |conn| {
+            if !self.is_newest(conn).await? || !self.move_watermark(conn).await? {
+                return Ok(false);
+            }
+            self.keep(conn).await?;
+            self.distrust(conn).await?;
+            Ok(true)
+        })
+        .await
+    }
+}
+
+impl SetAside {
+    async fn is_newest(&self, conn: &mut AsyncPgConnection) -> Result<bool, DbError> {
+        use schema::edge_gateway::dsl;
+        let newest: Option<Option<Uuid>> = dsl::edge_gateway
+            .filter(dsl::id.eq(self.edge_id))
+            .select(dsl::session)
+            .for_share()
+            .first(conn)
+            .await
+            .optional()?;
+        Ok(newest.flatten().map(|session| session.as_u128()) == Some(self.session.bits()))
+    }
+
+    async fn move_watermark(&self, conn: &mut AsyncPgConnection) -> Result<bool, DbError> {
+        use schema::edge_epoch::dsl;
+        let before = dsl::edge_epoch
+            .filter(dsl::epoch.eq(Uuid::from_u128(self.event.epoch.bits())))
+            .filter(dsl::have.eq(self.event.seq - 1));
+        Ok(diesel::update(before)
+            .set(dsl::have.eq(self.event.seq))
+            .execute(conn)
+            .await?
+            == 1)
+    }
+
+    async fn keep(&self, conn: &mut AsyncPgConnection) -> Result<(), DbError> {
+        use schema::edge_event::dsl;
+        diesel::insert_into(dsl::edge_event)
+            .values((
+                dsl::epoch.eq(Uuid::from_u128(self.event.epoch.bits())),
+                dsl::seq.eq(self.event.seq),
+                dsl::edge_id.eq(self.edge_id),
+                dsl::sha256.eq(&self.event.sha256),
+                dsl::body.eq(storable(&self.event.body)),
+                dsl::status.eq(match self.why {
+                    Why::Rejected => "REJECTED",
+                    Why::Quarantined => "QUARANTINED",
+                }),
+                dsl::reason.eq(&self.reason),
+                dsl::received_at.eq(self.received_at),
+            ))
+            .execute(conn)
+            .await?;
+        Ok(())
+    }
+
+    async fn distrust(&self, conn: &mut AsyncPgConnection) -> Result<(), DbError> {
+        use schema::weigh_station::dsl;
+        diesel::update(dsl::weigh_station.filter(dsl::edge_id.eq(self.edge_id)))
+            .set(dsl::trusted_since.eq(self.received_at))
+            .execute(conn)
+            .await?;
+        Ok(())
+    }
+}

@@ -1,0 +1,439 @@
+//! Locks the rows that a group of events, or a hand, may touch.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use chrono::{DateTime, NaiveDate, Utc};
+use diesel::prelude::*;
+use diesel_async::{AsyncPgConnection, RunQueryDsl};
+use uuid::Uuid;
+use weighbridge_protocol::{CycleId, Kilograms, link::Receipt};
+
+use super::Loaded;
+use crate::{
+    db::{DbError, schema, weight::Weight},
+    domain::{
+        slip::SlipNumber,
+        weighing::{
+            Ledger,
+            ledger::{
+                Call, CallStatus, CaptureRow, Pass, Record, RecordStatus, Row, Site, Station, StationStatus, Vehicle,
+                Weights,
+            },
+        },
+    },
+};
+
+/// What is about to be decided, and so what must be locked.
+#[derive(Debug, Default)]
+pub struct Wanted {
+    pub stations: BTreeSet<i64>,
+    /// All stations of these edges too: what an edge loses makes all of them doubtful.
+    pub edges: BTreeSet<i64>,
+    pub cycles: BTreeSet<CycleId>,
+    pub receipts: Vec<Receipt>,
+    pub records: BTreeSet<i64>,
+    pub vehicles: BTreeSet<i64>,
+    /// How many captures may be new.
+    pub fresh_captures: usize,
+    pub min_net: Kilograms,
+}
+
+/// Loads and locks. Must run inside a transaction.
+pub async fn load(conn: &mut AsyncPgConnection, wanted: &Wanted) -> Result<Loaded, DbError> {
+    let mut ledger = Ledger {
+        min_net: wanted.min_net,
+        ..Ledger::default()
+    };
+    stations(conn, wanted, &mut ledger).await?;
+    calls(conn, wanted, &mut ledger).await?;
+    captures(conn, wanted, &mut ledger).await?;
+    let weighed_at = records(conn, wanted, &mut ledger).await?;
+    vehicles(conn, wanted, &mut ledger).await?;
+    drivers(conn, wanted, &mut ledger).await?;
+    slips(conn, wanted, &mut ledger).await?;
+    named_by_receipts(conn, wanted, &mut ledger).await?;
+    ledger.fresh_capture_ids = fresh_ids(conn, "capture_id_seq", wanted.fresh_captures).await?;
+    ledger.fresh_record_ids = fresh_ids(conn, "weigh_record_id_seq", wanted.receipts.len()).await?;
+    Ok(Loaded { ledger, weighed_at })
+}
+
+#[derive(Queryable, Selectable)]
+#[diesel(table_name = schema::weigh_station)]
+struct StationRow {
+    id: i64,
+    site_id: i64,
+    edge_id: Option<i64>,
+    capacity: Option<Weight>,
+    trusted_since: DateTime<Utc>,
+    status: String,
+}
+
+async fn stations(conn: &mut AsyncPgConnection, wanted: &Wanted, ledger: &mut Ledger) -> Result<(), DbError> {
+    use schema::weigh_station::dsl;
+    let rows: Vec<StationRow> = dsl::weigh_station
+        .filter(
+            dsl::id
+                .eq_any(list(&wanted.stations))
+                .or(dsl::edge_id.eq_any(list(&wanted.edges))),
+        )
+        .order(dsl::id)
+        .select(StationRow::as_select())
+        .for_no_key_update()
+        .load(conn)
+        .await?;
+    let sites: BTreeSet<i64> = rows.iter().map(|row| row.site_id).collect();
+    for row in rows {
+        let station = Station {
+            site_id: row.site_id,
+            edge_id: row.edge_id,
+            capacity: row.capacity.map(Into::into),
+            trusted_since: row.trusted_since,
+            status: StationStatus::named(&row.status).unwrap_or(StationStatus::Idle),
+        };
+        ledger.stations.insert(row.id, Row::loaded(station));
+    }
+    let rows: Vec<(i64, String, String)> = {
+        use schema::site::dsl;
+        dsl::site
+            .filter(dsl::id.eq_any(list(&sites)))
+            .select((dsl::id, dsl::time_zone, dsl::slip_prefix))
+            .load(conn)
+            .await?
+    };
+    for (id, zone, slip_prefix) in rows {
+        let zone = zone.parse().unwrap_or(chrono_tz::Asia::Seoul);
+        ledger.sites.insert(id, Site { zone, slip_prefix });
+    }
+    Ok(())
+}
+
+#[derive(Queryable, Selectable)]
+#[diesel(table_name = schema::wait_queue)]
+struct CallRow {
+    id: i64,
+    station_id: Option<i64>,
+    vehicle_id: i64,
+    driver_id: i64,
+    product_id: Option<i64>,
+    customer_id: Option<i64>,
+    direction: Option<String>,
+    called_at: Option<DateTime<Utc>>,
+    capture_id: Option<i64>,
+    record_id: Option<i64>,
+}
+
+async fn calls(conn: &mut AsyncPgConnection, wanted: &Wanted, ledger: &mut Ledger) -> Result<(), DbError> {
+    use schema::wait_queue::dsl;
+    let here: Vec<i64> = ledger.stations.keys().copied().collect();
+    let spent: Vec<i64> = wanted
+        .receipts
+        .iter()
+        .filter_map(|receipt| receipt.vehicle_id)
+        .collect();
+    let rows: Vec<CallRow> = dsl::wait_queue
+        .filter(dsl::status.eq("CALLED"))
+        .filter(dsl::station_id.eq_any(here).or(dsl::vehicle_id.eq_any(spent)))
+        .order(dsl::id)
+        .select(CallRow::as_select())
+        .for_no_key_update()
+        .load(conn)
+        .await?;
+    for row in rows {
+        let (Some(station_id), Some(called_at)) = (row.station_id, row.called_at) else {
+            continue;
+        };
+        let call = Call {
+            station_id,
+            vehicle_id: row.vehicle_id,
+            driver_id: Some(row.driver_id),
+            product_id: row.product_id,
+            customer_id: row.customer_id,
+            direction: row.direction,
+            called_at,
+            status: CallStatus::Called,
+            capture_id: row.capture_id,
+            record_id: row.record_id,
+            completed_at: None,
+        };
+        ledger.calls.insert(row.id, Row::loaded(call));
+    }
+    Ok(())
+}
+
+async fn captures(conn: &mut AsyncPgConnection, wanted: &Wanted, ledger: &mut Ledger) -> Result<(), DbError> {
+    use schema::capture::dsl;
+    if wanted.cycles.is_empty() {
+        return Ok(());
+    }
+    let cycles: Vec<Uuid> = wanted
+        .cycles
+        .iter()
+        .map(|cycle| Uuid::from_u128(cycle.bits()))
+        .collect();
+    let rows: Vec<(i64, i64, Uuid, Weight, Option<i64>)> = dsl::capture
+        .filter(dsl::cycle.eq_any(cycles))
+        .order(dsl::id)
+        .select((dsl::id, dsl::station_id, dsl::cycle, dsl::weight, dsl::record_id))
+        .for_no_key_update()
+        .load(conn)
+        .await?;
+    for (id, station_id, cycle, weight, record_id) in rows {
+        let cycle = CycleId::from_bits(cycle.as_u128());
+        let row = CaptureRow {
+            id,
+            station_id,
+            cycle,
+            weight: weight.into(),
+            record_id,
+            evidence: None,
+        };
+        ledger.captures.insert(cycle, Row::loaded(row));
+    }
+    Ok(())
+}
+
+#[derive(Queryable, Selectable)]
+#[diesel(table_name = schema::weigh_record)]
+struct RecordRow {
+    id: i64,
+    site_id: i64,
+    station_id: i64,
+    vehicle_id: i64,
+    driver_id: Option<i64>,
+    product_id: Option<i64>,
+    customer_id: Option<i64>,
+    direction: Option<String>,
+    weighed_at: DateTime<Utc>,
+    status: String,
+    gross_weight: Option<Weight>,
+    tare_weight: Option<Weight>,
+    net_weight: Option<Weight>,
+    first_weight: Option<Weight>,
+    first_weighed_at: Option<DateTime<Utc>>,
+    first_station_id: Option<i64>,
+    first_capture_id: Option<i64>,
+    second_weight: Option<Weight>,
+    second_weighed_at: Option<DateTime<Utc>>,
+    second_station_id: Option<i64>,
+    second_capture_id: Option<i64>,
+    slip_number: Option<String>,
+    revision: i32,
+}
+
+async fn records(
+    conn: &mut AsyncPgConnection,
+    wanted: &Wanted,
+    ledger: &mut Ledger,
+) -> Result<BTreeMap<i64, DateTime<Utc>>, DbError> {
+    use schema::weigh_record::dsl;
+    let mut ids = wanted.records.clone();
+    ids.extend(ledger.calls.values().filter_map(|call| call.record_id));
+    ids.extend(ledger.captures.values().filter_map(|capture| capture.record_id));
+    ids.extend(wanted.receipts.iter().filter_map(|receipt| receipt.record_id));
+    if ids.is_empty() {
+        return Ok(BTreeMap::new());
+    }
+    let rows: Vec<RecordRow> = dsl::weigh_record
+        .filter(dsl::id.eq_any(list(&ids)))
+        .order(dsl::id)
+        .select(RecordRow::as_select())
+        .for_no_key_update()
+        .load(conn)
+        .await?;
+    let weighed_at = rows.iter().map(|row| (row.id, row.weighed_at)).collect();
+    for row in rows {
+        let prefix = ledger
+            .sites
+            .get(&row.site_id)
+            .map_or("", |site| site.slip_prefix.as_str());
+        let slip = row
+            .slip_number
+            .as_deref()
+            .and_then(|text| SlipNumber::parse(text, prefix));
+        let (id, record) = row.into_record(slip);
+        ledger.records.insert(id, Row::loaded(record));
+    }
+    Ok(weighed_at)
+}
+
+impl RecordRow {
+    fn into_record(self, slip: Option<SlipNumber>) -> (i64, Record) {
+        let pass = |weight: Option<Weight>, at: Option<DateTime<Utc>>, station: Option<i64>, capture_id| {
+            Some(Pass {
+                weight: weight?.into(),
+                at: at?,
+                station_id: station?,
+                capture_id,
+            })
+        };
+        let weights = match (self.gross_weight, self.tare_weight, self.net_weight) {
+            (Some(gross), Some(tare), Some(net)) => Some(Weights {
+                gross: gross.into(),
+                tare: tare.into(),
+                net: net.into(),
+            }),
+            _ => None,
+        };
+        let record = Record {
+            site_id: self.site_id,
+            station_id: self.station_id,
+            vehicle_id: self.vehicle_id,
+            driver_id: self.driver_id,
+            product_id: self.product_id,
+            customer_id: self.customer_id,
+            direction: self.direction,
+            weighed_at: self.weighed_at,
+            status: RecordStatus::named(&self.status).unwrap_or(RecordStatus::Voided),
+            first: pass(
+                self.first_weight,
+                self.first_weighed_at,
+                self.first_station_id,
+                self.first_capture_id,
+            ),
+            second: pass(
+                self.second_weight,
+                self.second_weighed_at,
+                self.second_station_id,
+                self.second_capture_id,
+            ),
+            weights,
+            overload: None,
+            review: None,
+            slip,
+            revision: self.revision,
+        };
+        (self.id, record)
+    }
+}
+
+async fn vehicles(conn: &mut AsyncPgConnection, wanted: &Wanted, ledger: &mut Ledger) -> Result<(), DbError> {
+    use schema::vehicle::dsl;
+    let mut ids = wanted.vehicles.clone();
+    ids.extend(ledger.calls.values().map(|call| call.vehicle_id));
+    ids.extend(ledger.records.values().map(|record| record.vehicle_id));
+    ids.extend(wanted.receipts.iter().filter_map(|receipt| receipt.vehicle_id));
+    if ids.is_empty() {
+        return Ok(());
+    }
+    let rows: Vec<(i64, String, Option<Weight>, Option<NaiveDate>, Option<Weight>)> = dsl::vehicle
+        .filter(dsl::id.eq_any(list(&ids)))
+        .order(dsl::id)
+        .select((
+            dsl::id,
+            dsl::plate_number,
+            dsl::tare_weight,
+            dsl::tare_valid_until,
+            dsl::max_load,
+        ))
+        .for_share()
+        .load(conn)
+        .await?;
+    for (id, plate, tare, tare_valid_until, max_load) in rows {
+        let (tare, max_load) = (tare.map(Into::into), max_load.map(Into::into));
+        ledger.vehicles.insert(
+            id,
+            Vehicle {
+                plate,
+                tare,
+                tare_valid_until,
+                max_load,
+            },
+        );
+    }
+    Ok(())
+}
+
+async fn drivers(conn: &mut AsyncPgConnection, wanted: &Wanted, ledger: &mut Ledger) -> Result<(), DbError> {
+    use schema::driver::dsl;
+    let mut ids: BTreeSet<i64> = ledger.records.values().filter_map(|record| record.driver_id).collect();
+    ids.extend(wanted.receipts.iter().filter_map(|receipt| receipt.driver_id));
+    if ids.is_empty() {
+        return Ok(());
+    }
+    let rows: Vec<(i64, String)> = dsl::driver
+        .filter(dsl::id.eq_any(list(&ids)))
+        .select((dsl::id, dsl::name))
+        .load(conn)
+        .await?;
+    ledger.drivers.extend(rows);
+    Ok(())
+}
+
+async fn slips(conn: &mut AsyncPgConnection, wanted: &Wanted, ledger: &mut Ledger) -> Result<(), DbError> {
+    use schema::slip::dsl;
+    let numbers: Vec<String> = wanted
+        .receipts
+        .iter()
+        .filter_map(|receipt| receipt.slip_number.clone())
+        .collect();
+    if numbers.is_empty() {
+        return Ok(());
+    }
+    let rows: Vec<(String, Option<i64>)> = dsl::slip
+        .filter(dsl::slip_number.eq_any(numbers))
+        .select((dsl::slip_number, dsl::record_id))
+        .load(conn)
+        .await?;
+    ledger.slips.extend(rows);
+    Ok(())
+}
+
+/// Products and customers that receipts name may be younger than the backup that was restored.
+async fn named_by_receipts(conn: &mut AsyncPgConnection, wanted: &Wanted, ledger: &mut Ledger) -> Result<(), DbError> {
+    use schema::{customer, product};
+    if wanted.receipts.is_empty() {
+        return Ok(());
+    }
+    let products: Vec<i64> = wanted
+        .receipts
+        .iter()
+        .filter_map(|receipt| receipt.product_id)
+        .collect();
+    let customers: Vec<i64> = wanted
+        .receipts
+        .iter()
+        .filter_map(|receipt| receipt.customer_id)
+        .collect();
+    let known: Vec<i64> = product::table
+        .filter(product::id.eq_any(products))
+        .select(product::id)
+        .load(conn)
+        .await?;
+    ledger.products.extend(known);
+    let known: Vec<i64> = customer::table
+        .filter(customer::id.eq_any(customers))
+        .select(customer::id)
+        .load(conn)
+        .await?;
+    ledger.customers.extend(known);
+    Ok(())
+}
+
+#[derive(QueryableByName)]
+struct FreshId {
+    #[diesel(sql_type = diesel::sql_types::BigInt)]
+    id: i64,
+}
+
+/// Draws ids from a sequence. Ids may have gaps; slip numbers may not, and so come from a counter.
+pub(super) async fn fresh_ids(
+    conn: &mut AsyncPgConnection,
+    sequence: &'static str,
+    count: usize,
+) -> Result<Vec<i64>, DbError> {
+    if count == 0 {
+        return Ok(Vec::new());
+    }
+    let count = i64::try_from(count).unwrap_or(i64::MAX);
+    let rows: Vec<FreshId> =
+        diesel::sql_query("SELECT nextval($1::text::regclass) AS id FROM generate_series(1, $2) ORDER BY 1 DESC")
+            .bind::<diesel::sql_types::Text, _>(sequence)
+            .bind::<diesel::sql_types::BigInt, _>(count)
+            .load(conn)
+            .await?;
+    Ok(rows.into_iter().map(|row| row.id).collect())
+}
+
+fn list(ids: &BTreeSet<i64>) -> Vec<i64> {
+    ids.iter().copied().collect()
+}

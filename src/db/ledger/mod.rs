@@ -1,0 +1,22 @@
+//! The rows of a weighing as the domain's [`Ledger`], and back: locked, changed by the rules, written.
+//!
+//! - [`load`]: locks in one order everywhere (stations ascending, then entries, records, vehicles), so that no two
+//!   transactions wait for each other in a circle
+//! - [`save`]: what has changed; slip numbers come last, since their counter is what everyone waits for
+
+pub mod load;
+pub mod save;
+mod slips;
+
+pub use load::{Wanted, load};
+pub use save::{Changes, save};
+
+use crate::domain::weighing::Ledger;
+
+/// A ledger with what is needed to write it back.
+#[derive(Debug)]
+pub struct Loaded {
+    pub ledger: Ledger,
+    /// Each record's `weighed_at` as stored: the key of its partition.
+    weighed_at: std::collections::BTreeMap<i64, chrono::DateTime<chrono::Utc>>,
+}

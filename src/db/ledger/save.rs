@@ -1,0 +1,324 @@
+//! Writes what the rules have changed.
+
+use std::collections::BTreeSet;
+
+use chrono::{DateTime, Utc};
+use diesel::{prelude::*, sql_types};
+use diesel_async::{AsyncPgConnection, RunQueryDsl};
+use serde_json::Value;
+use uuid::Uuid;
+
+use super::{Loaded, slips};
+use crate::{
+    db::{DbError, audit_log, outbox, schema, weight::Weight},
+    domain::{
+        outbox::{Origin, completion},
+        weighing::{
+            Ledger,
+            ledger::{Alarm, Call, CallStatus, CaptureRow, Record, RecordStatus, Row},
+        },
+    },
+};
+
+/// What others should hear of, once the transaction is committed.
+#[derive(Clone, Debug, Default)]
+pub struct Changes {
+    pub stations: BTreeSet<i64>,
+    pub records: BTreeSet<i64>,
+    pub completed: Vec<i64>,
+    /// Sites whose line has moved.
+    pub sites: BTreeSet<i64>,
+    /// Captures that no call explains.
+    pub unassigned: usize,
+    pub alarms: Vec<Alarm>,
+}
+
+/// Writes every changed row and what follows from it. Slip numbers come last.
+pub async fn save(conn: &mut AsyncPgConnection, loaded: &mut Loaded) -> Result<Changes, DbError> {
+    let Loaded { ledger, weighed_at } = loaded;
+    stations(conn, ledger).await?;
+    let removed: Vec<i64> = ledger.removed.iter().copied().collect();
+    if !removed.is_empty() {
+        use schema::weigh_record::dsl;
+        diesel::delete(dsl::weigh_record.filter(dsl::id.eq_any(&removed)))
+            .execute(conn)
+            .await?;
+    }
+    calls(conn, ledger).await?;
+    captures(conn, ledger).await?;
+    slips::number(conn, ledger).await?;
+    for (id, record) in ledger
+        .records
+        .iter()
+        .filter(|(id, row)| row.is_changed() && !ledger.removed.contains(id))
+    {
+        match weighed_at.get(id) {
+            Some(stored) if record.status.is_open() || ledger.completed.contains(id) => {
+                rewrite(conn, *id, *stored, record).await?;
+            }
+            Some(_) => {}
+            None => insert(conn, *id, record).await?,
+        }
+        flag(conn, *id, record).await?;
+    }
+    let messages: Vec<_> = ledger.completed.iter().flat_map(|id| messages(ledger, *id)).collect();
+    outbox::enqueue(conn, &messages).await?;
+    audit_log::by_system(conn, &ledger.audits).await?;
+    Ok(changes(ledger))
+}
+
+fn changes(ledger: &Ledger) -> Changes {
+    let fresh = |row: &&Row<CaptureRow>| row.is_changed() && row.evidence.is_some() && row.record_id.is_none();
+    Changes {
+        stations: ledger.touched_stations.clone(),
+        records: ledger
+            .records
+            .iter()
+            .filter(|(id, row)| row.is_changed() && !ledger.removed.contains(id))
+            .map(|(id, _)| *id)
+            .collect(),
+        completed: ledger.completed.clone(),
+        sites: ledger
+            .calls
+            .values()
+            .filter(|call| call.is_changed() && call.status != CallStatus::Called)
+            .filter_map(|call| ledger.stations.get(&call.station_id).map(|station| station.site_id))
+            .collect(),
+        unassigned: ledger.captures.values().filter(fresh).count(),
+        alarms: ledger.alarms.clone(),
+    }
+}
+
+async fn stations(conn: &mut AsyncPgConnection, ledger: &Ledger) -> Result<(), DbError> {
+    use schema::weigh_station::dsl;
+    for (id, station) in ledger.stations.iter().filter(|(_, row)| row.is_changed()) {
+        diesel::update(dsl::weigh_station.filter(dsl::id.eq(id)))
+            .set((
+                dsl::status.eq(station.status.name()),
+                dsl::trusted_since.eq(station.trusted_since),
+            ))
+            .execute(conn)
+            .await?;
+    }
+    Ok(())
+}
+
+async fn calls(conn: &mut AsyncPgConnection, ledger: &Ledger) -> Result<(), DbError> {
+    use schema::wait_queue::dsl;
+    for (id, call) in ledger.calls.iter().filter(|(_, row)| row.is_changed()) {
+        if call.status == CallStatus::BackInLine {
+            back_in_line(conn, *id).await?;
+            continue;
+        }
+        diesel::update(dsl::wait_queue.filter(dsl::id.eq(id)))
+            .set((
+                dsl::status.eq(status_name(call)),
+                dsl::capture_id.eq(call.capture_id),
+                dsl::record_id.eq(call.record_id),
+                dsl::completed_at.eq(call.completed_at),
+            ))
+            .execute(conn)
+            .await?;
+    }
+    Ok(())
+}
+
+const fn status_name(call: &Call) -> &'static str {
+    match call.status {
+        CallStatus::Called => "CALLED",
+        CallStatus::Completed => "COMPLETED",
+        CallStatus::Review => "REVIEW",
+        CallStatus::BackInLine => "WAITING",
+    }
+}
+
+/// To the head of the line: before everyone who waits there now.
+async fn back_in_line(conn: &mut AsyncPgConnection, entry_id: i64) -> Result<(), DbError> {
+    diesel::sql_query(
+        "UPDATE wait_queue AS e SET status = 'WAITING', station_id = NULL, called_at = NULL, deadline_at = NULL, \
+         capture_id = NULL, acknowledged_at = NULL, record_id = (SELECT r.id FROM weigh_record r WHERE r.id = e.record_id), \
+         position = least(e.position, (SELECT coalesce(min(w.position), e.position) - 1 FROM wait_queue w \
+                   WHERE w.site_id = e.site_id AND w.status = 'WAITING')) WHERE e.id = $1",
+    )
+    .bind::<sql_types::BigInt, _>(entry_id)
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
+#[derive(Insertable)]
+#[diesel(table_name = schema::capture)]
+struct NewCapture<'a> {
+    id: i64,
+    station_id: i64,
+    cycle: Uuid,
+    epoch: Uuid,
+    seq: i64,
+    weight: Weight,
+    gap: bool,
+    doubtful: bool,
+    raw: &'a str,
+    curve: &'a Value,
+    on_at: DateTime<Utc>,
+    captured_at: DateTime<Utc>,
+    edge_at: DateTime<Utc>,
+    received_at: DateTime<Utc>,
+    state: &'a str,
+    record_id: Option<i64>,
+}
+
+async fn captures(conn: &mut AsyncPgConnection, ledger: &Ledger) -> Result<(), DbError> {
+    let new: Vec<_> = ledger
+        .captures
+        .values()
+        .filter(|row| row.is_changed())
+        .filter_map(|row| new_capture(row))
+        .collect();
+    if new.is_empty() {
+        return Ok(());
+    }
+    diesel::insert_into(schema::capture::table)
+        .values(new)
+        .execute(conn)
+        .await?;
+    Ok(())
+}
+
+fn new_capture(row: &CaptureRow) -> Option<NewCapture<'_>> {
+    let evidence = row.evidence.as_ref()?;
+    Some(NewCapture {
+        id: row.id,
+        station_id: row.station_id,
+        cycle: Uuid::from_u128(row.cycle.bits()),
+        epoch: Uuid::from_u128(evidence.epoch.bits()),
+        seq: evidence.seq,
+        weight: row.weight.into(),
+        gap: evidence.gap,
+        doubtful: evidence.doubtful,
+        raw: &evidence.raw,
+        curve: &evidence.curve,
+        on_at: evidence.on_at,
+        captured_at: evidence.captured_at,
+        edge_at: evidence.edge_at,
+        received_at: evidence.received_at,
+        state: if row.record_id.is_some() {
+            "ASSIGNED"
+        } else {
+            "UNASSIGNED"
+        },
+        record_id: row.record_id,
+    })
+}
+
+#[derive(AsChangeset)]
+#[diesel(table_name = schema::weigh_record, treat_none_as_null = true)]
+struct RecordChange<'a> {
+    station_id: i64,
+    weighed_at: DateTime<Utc>,
+    status: &'a str,
+    direction: Option<&'a str>,
+    gross_weight: Option<Weight>,
+    tare_weight: Option<Weight>,
+    net_weight: Option<Weight>,
+    first_weight: Option<Weight>,
+    first_weighed_at: Option<DateTime<Utc>>,
+    first_station_id: Option<i64>,
+    first_capture_id: Option<i64>,
+    second_weight: Option<Weight>,
+    second_weighed_at: Option<DateTime<Utc>>,
+    second_station_id: Option<i64>,
+    second_capture_id: Option<i64>,
+    slip_number: Option<String>,
+    overload: Option<&'a str>,
+}
+
+impl<'a> From<&'a Record> for RecordChange<'a> {
+    fn from(record: &'a Record) -> Self {
+        let (first, second, weights) = (record.first, record.second, record.weights);
+        Self {
+            station_id: record.station_id,
+            weighed_at: record.weighed_at,
+            status: record.status.name(),
+            direction: record.direction.as_deref(),
+            gross_weight: weights.map(|weights| weights.gross.into()),
+            tare_weight: weights.map(|weights| weights.tare.into()),
+            net_weight: weights.map(|weights| weights.net.into()),
+            first_weight: first.map(|pass| pass.weight.into()),
+            first_weighed_at: first.map(|pass| pass.at),
+            first_station_id: first.map(|pass| pass.station_id),
+            first_capture_id: first.and_then(|pass| pass.capture_id),
+            second_weight: second.map(|pass| pass.weight.into()),
+            second_weighed_at: second.map(|pass| pass.at),
+            second_station_id: second.map(|pass| pass.station_id),
+            second_capture_id: second.and_then(|pass| pass.capture_id),
+            slip_number: record.slip.as_ref().map(ToString::to_string),
+            overload: record.overload,
+        }
+    }
+}
+
+/// `stored` is its `weighed_at` before: with it, only one partition is searched.
+async fn rewrite(conn: &mut AsyncPgConnection, id: i64, stored: DateTime<Utc>, record: &Record) -> Result<(), DbError> {
+    use schema::weigh_record::dsl;
+    diesel::update(
+        dsl::weigh_record
+            .filter(dsl::id.eq(id))
+            .filter(dsl::weighed_at.eq(stored)),
+    )
+    .set(RecordChange::from(record))
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
+/// Asks staff to look at a record: the one thing that may still change on a completed one.
+async fn flag(conn: &mut AsyncPgConnection, id: i64, record: &Record) -> Result<(), DbError> {
+    use schema::weigh_record::dsl;
+    let Some(reason) = record.review else { return Ok(()) };
+    diesel::update(
+        dsl::weigh_record
+            .filter(dsl::id.eq(id))
+            .filter(dsl::weighed_at.eq(record.weighed_at)),
+    )
+    .set((dsl::needs_review.eq(true), dsl::review_reason.eq(reason)))
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
+/// A record that only a receipt remembers.
+async fn insert(conn: &mut AsyncPgConnection, id: i64, record: &Record) -> Result<(), DbError> {
+    use schema::weigh_record::dsl;
+    diesel::insert_into(dsl::weigh_record)
+        .values((
+            dsl::id.eq(id),
+            dsl::site_id.eq(record.site_id),
+            dsl::station_id.eq(record.station_id),
+            dsl::vehicle_id.eq(record.vehicle_id),
+            dsl::driver_id.eq(record.driver_id),
+            dsl::product_id.eq(record.product_id),
+            dsl::customer_id.eq(record.customer_id),
+            dsl::weighed_at.eq(record.weighed_at),
+            dsl::status.eq(RecordStatus::Weighing.name()),
+            dsl::revision.eq(record.revision),
+        ))
+        .execute(conn)
+        .await?;
+    rewrite(conn, id, record.weighed_at, record).await
+}
+
+fn messages(ledger: &Ledger, record_id: i64) -> Vec<crate::domain::outbox::Message> {
+    let Some(record) = ledger.records.get(&record_id) else {
+        return Vec::new();
+    };
+    let completing = record.second.or(record.first).and_then(|pass| pass.capture_id);
+    let cycle = ledger
+        .captures
+        .values()
+        .find(|capture| Some(capture.id) == completing)
+        .map(|capture| capture.cycle);
+    let (Some(cycle), Some(slip)) = (cycle, &record.slip) else {
+        return Vec::new();
+    };
+    completion(record_id, record, Origin::Cycle(cycle), &slip.to_string())
+}

@@ -1,0 +1,126 @@
+//! Numbers the slips of completed records. Taken last in the transaction: a day's counter is what everyone waits for.
+
+use std::collections::BTreeMap;
+
+use chrono::NaiveDate;
+use diesel::{prelude::*, sql_types};
+use diesel_async::{AsyncPgConnection, RunQueryDsl};
+
+use crate::{
+    db::DbError,
+    domain::{
+        slip::{SlipNumber, local_day},
+        weighing::Ledger,
+    },
+};
+
+/// Gives each completed record its number, in the order of completion, and writes the slips.
+pub async fn number(conn: &mut AsyncPgConnection, ledger: &mut Ledger) -> Result<(), DbError> {
+    restore(conn, ledger).await?;
+    let mut wanting: BTreeMap<(i64, NaiveDate), Vec<i64>> = BTreeMap::new();
+    for record_id in &ledger.completed {
+        let Some(record) = ledger.records.get(record_id).filter(|record| record.slip.is_none()) else {
+            continue;
+        };
+        let Some(site) = ledger.sites.get(&record.site_id) else {
+            continue;
+        };
+        wanting
+            .entry((record.site_id, local_day(record.weighed_at, site.zone)))
+            .or_default()
+            .push(*record_id);
+    }
+    for ((site_id, day), records) in wanting {
+        let last = advance(conn, site_id, day, records.len()).await?;
+        let Some(prefix) = ledger.sites.get(&site_id).map(|site| site.slip_prefix.clone()) else {
+            continue;
+        };
+        let first = last - i32::try_from(records.len()).unwrap_or(i32::MAX) + 1;
+        for (number, record_id) in (first..=last).zip(records) {
+            let slip = SlipNumber::new(&prefix, day, number);
+            issue(conn, site_id, &slip, record_id).await?;
+            if let Some(record) = ledger.records.get_mut(&record_id) {
+                record.change().slip = Some(slip);
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Slips that receipts brought back keep their numbers; the counter becomes the greater, and what it skips is LOST.
+async fn restore(conn: &mut AsyncPgConnection, ledger: &Ledger) -> Result<(), DbError> {
+    for record_id in &ledger.completed {
+        let Some(record) = ledger.records.get(record_id) else {
+            continue;
+        };
+        let (Some(slip), Some(site)) = (&record.slip, ledger.sites.get(&record.site_id)) else {
+            continue;
+        };
+        raise(conn, record.site_id, &site.slip_prefix, slip.day(), slip.number()).await?;
+        issue(conn, record.site_id, slip, *record_id).await?;
+    }
+    Ok(())
+}
+
+#[derive(QueryableByName)]
+struct Counter {
+    #[diesel(sql_type = sql_types::Integer)]
+    last_number: i32,
+}
+
+async fn advance(conn: &mut AsyncPgConnection, site_id: i64, day: NaiveDate, by: usize) -> Result<i32, DbError> {
+    let counter: Counter = diesel::sql_query(
+        "INSERT INTO slip_counter AS c (site_id, day, last_number) VALUES ($1, $2, $3) \
+         ON CONFLICT (site_id, day) DO UPDATE SET last_number = c.last_number + $3 RETURNING last_number",
+    )
+    .bind::<sql_types::BigInt, _>(site_id)
+    .bind::<sql_types::Date, _>(day)
+    .bind::<sql_types::Integer, _>(i32::try_from(by).unwrap_or(i32::MAX))
+    .get_result(conn)
+    .await?;
+    Ok(counter.last_number)
+}
+
+/// Lifts a day's counter to at least `number`; every number that this skips gets a LOST row, so that gaps stay explained.
+pub async fn raise(
+    conn: &mut AsyncPgConnection,
+    site_id: i64,
+    prefix: &str,
+    day: NaiveDate,
+    number: i32,
+) -> Result<(), DbError> {
+    let before = advance(conn, site_id, day, 0).await?;
+    if before >= number {
+        return Ok(());
+    }
+    diesel::sql_query(
+        "INSERT INTO slip (slip_number, site_id, day, number, state) \
+         SELECT $1 || to_char($3, 'YYYYMMDD') || lpad(n::text, greatest(3, length(n::text)), '0'), $2, $3, n, 'LOST' \
+         FROM generate_series($4 + 1, $5) AS n ON CONFLICT (slip_number) DO NOTHING",
+    )
+    .bind::<sql_types::Text, _>(prefix)
+    .bind::<sql_types::BigInt, _>(site_id)
+    .bind::<sql_types::Date, _>(day)
+    .bind::<sql_types::Integer, _>(before)
+    .bind::<sql_types::Integer, _>(number)
+    .execute(conn)
+    .await?;
+    advance(conn, site_id, day, usize::try_from(number - before).unwrap_or(0)).await?;
+    Ok(())
+}
+
+async fn issue(conn: &mut AsyncPgConnection, site_id: i64, slip: &SlipNumber, record_id: i64) -> Result<(), DbError> {
+    diesel::sql_query(
+        "INSERT INTO slip AS s (slip_number, site_id, day, number, record_id, state) \
+         VALUES ($1, $2, $3, $4, $5, 'ISSUED') \
+         ON CONFLICT (slip_number) DO UPDATE SET record_id = $5, state = 'ISSUED' WHERE s.state = 'LOST'",
+    )
+    .bind::<sql_types::Text, _>(slip.to_string())
+    .bind::<sql_types::BigInt, _>(site_id)
+    .bind::<sql_types::Date, _>(slip.day())
+    .bind::<sql_types::Integer, _>(slip.number())
+    .bind::<sql_types::BigInt, _>(record_id)
+    .execute(conn)
+    .await?;
+    Ok(())
+}
