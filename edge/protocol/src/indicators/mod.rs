@@ -1,0 +1,38 @@
+//! Indicators as values: each protocol is declared in `config/indicators`, and one engine reads them all.
+//!
+//! ```
+//! use weighbridge_protocol::indicators::{Decoder, Options, Protocol};
+//!
+//! let cas = Protocol::named("cas22")?;
+//! let mut decoder = Decoder::new(cas, &Options::default())?;
+//! decoder.push(b"ST,GS,1\xE4,00018340 kg\r\n", &mut |decoded| {
+//!     let weight = decoded.ok().and_then(|reading| reading.weight);
+//!     assert_eq!(weight.as_deref(), Some("18340"));
+//! });
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+
+mod bits;
+mod choice;
+mod compile;
+mod declaration;
+mod decoder;
+mod document;
+mod fields;
+mod json;
+mod layout_text;
+mod line;
+mod modbus;
+mod options;
+mod poll;
+mod protocol;
+mod shipped;
+mod words;
+
+pub use crate::frame::Rejection;
+pub use decoder::{Decoder, Garbled};
+pub use document::DeclarationError;
+pub use line::{Line, NoLineSetting, Parity};
+pub use options::{OptionError, Options, Terminator};
+pub use poll::Poll;
+pub use protocol::{Protocol, UnknownProtocol};

@@ -1,0 +1,182 @@
+//! Registers that are asked for over Modbus RTU: which of them a reply holds follows from the request.
+
+use crate::frame::{Checksum, Facts, Flags};
+
+use super::{
+    declaration::FrameText,
+    document::{DeclarationError, Table},
+    json::hex,
+    layout_text::{Token, Width},
+    options::{OptionError, Options, bytes_from_hex},
+};
+
+/// The table `[modbus]`: the usual request, and what the registers hold.
+#[derive(Clone, Debug)]
+pub struct Registers {
+    pub request: Vec<u8>,
+    /// Register number as manuals count, such as 40007, the field in it, and how many registers it takes.
+    known: Vec<(usize, String, usize)>,
+    line: usize,
+}
+
+/// Where register 40001 lies on the wire is 0.
+const FIRST_REGISTER: usize = 40_001;
+const MOST_REGISTERS: usize = 32;
+
+/// What a read request asks for.
+struct Request {
+    slave: u8,
+    function: u8,
+    first: usize,
+    count: usize,
+}
+
+// What is expected at a key.
+const REQUEST: &str = "a Modbus RTU read request in hex with its CRC, such as \"01 03 00 06 00 05 65 C8\"";
+const REGISTERS: &str = "registers such as 40008 = \"gross:2\" (field and how many registers it takes)";
+
+impl Registers {
+    /// Reads the table `[modbus]`.
+    pub fn declared(table: &Table<'_>) -> Result<Self, DeclarationError> {
+        table.only(&["request", "registers"])?;
+        let text = table.required("request", REQUEST)?;
+        let request = bytes_from_hex(text.value).filter(|bytes| Request::parse(bytes).is_some());
+        let request = request.ok_or_else(|| table.wrong_text(&text, REQUEST))?;
+        let registers = table
+            .table("registers")?
+            .ok_or_else(|| table.missing("registers", REGISTERS))?;
+        let one = |key: &str| {
+            let text = registers.required(key, REGISTERS)?;
+            let (name, count) = text.value.split_once(':').unwrap_or((text.value, "1"));
+            let number = key.parse().ok().filter(|number| *number >= FIRST_REGISTER);
+            let both = number.zip(count.parse().ok().filter(|count| (1..=2).contains(count)));
+            both.map(|(number, count)| (number, name.to_owned(), count))
+                .ok_or_else(|| registers.wrong_text(&text, REGISTERS))
+        };
+        let known = registers.keys().map(one).collect::<Result<_, _>>()?;
+        Ok(Self {
+            request,
+            known,
+            line: table.line_of(&text),
+        })
+    }
+
+    /// The request to send: the site's own, or the declared one with the site's address.
+    pub fn request(&self, options: &Options) -> Result<Vec<u8>, OptionError> {
+        let request = match (&options.request, &options.address) {
+            (Some(own), _) => own.clone(),
+            (None, Some(address)) => self.addressed(address)?,
+            (None, None) => self.request.clone(),
+        };
+        match Request::parse(&request) {
+            Some(_) => Ok(request),
+            None => Err(OptionError::Invalid {
+                key: "request".to_owned(),
+                value: hex(&request),
+                expected: "address, 03 or 04, first register, up to 32 registers, and their CRC, low byte first"
+                    .to_owned(),
+            }),
+        }
+    }
+
+    /// The frames that answer the site's request: the registers, or an exception.
+    pub fn frames(&self, options: &Options) -> Result<Vec<FrameText>, OptionError> {
+        let bytes = self.request(options)?;
+        let Some(request) = Request::parse(&bytes) else {
+            return Ok(Vec::new());
+        };
+        let is_chosen = options.request.is_some() || options.address.is_some();
+        let device = if is_chosen {
+            Token::Bytes(vec![request.slave])
+        } else {
+            field("device", 1)
+        };
+        let byte_count = u8::try_from(request.count * 2).unwrap_or(u8::MAX);
+        let mut reply = vec![device.clone(), Token::Bytes(vec![request.function, byte_count])];
+        reply.extend(self.contents(&request));
+        reply.push(Token::Check);
+        let exception = vec![
+            device,
+            Token::Bytes(vec![request.function | 0x80]),
+            field("any", 1),
+            Token::Check,
+        ];
+        Ok(vec![
+            self.frame(reply, Facts::default()),
+            self.frame(exception, Facts::flag(Flags::NO_WEIGHING)),
+        ])
+    }
+
+    fn addressed(&self, address: &str) -> Result<Vec<u8>, OptionError> {
+        let slave = address.parse::<u8>().ok().filter(|slave| (1..=247).contains(slave));
+        let slave = slave.ok_or_else(|| OptionError::Invalid {
+            key: "address".to_owned(),
+            value: address.to_owned(),
+            expected: "a Modbus address from 1 to 247".to_owned(),
+        })?;
+        let mut request = self.request[..self.request.len() - 2].to_vec();
+        request[0] = slave;
+        let check = Checksum::Crc16Modbus.bytes(&request);
+        request.extend(check);
+        Ok(request)
+    }
+
+    /// The fields of the reply, register by register.
+    fn contents(&self, request: &Request) -> Vec<Token> {
+        let (mut at, end) = (request.first, request.first + request.count);
+        let mut tokens = Vec::new();
+        while at < end {
+            let fits =
+                |(number, _, count): &&(usize, String, usize)| number - FIRST_REGISTER == at && at + count <= end;
+            if let Some((_, name, count)) = self.known.iter().find(fits) {
+                tokens.push(field(name, count * 2));
+                at += count;
+            } else {
+                tokens.push(field("any", 2));
+                at += 1;
+            }
+        }
+        tokens
+    }
+
+    fn frame(&self, tokens: Vec<Token>, means: Facts) -> FrameText {
+        let is_message = means != Facts::default();
+        FrameText {
+            tokens,
+            means,
+            when: Vec::new(),
+            plain: false,
+            is_message,
+            line: self.line,
+        }
+    }
+}
+
+impl Request {
+    fn parse(bytes: &[u8]) -> Option<Self> {
+        let [slave, function, first_high, first_low, 0, count, _, _] = bytes else {
+            return None;
+        };
+        let (covered, sent) = bytes.split_at(bytes.len() - 2);
+        let is_good = (1..=247).contains(slave)
+            && matches!(function, 3 | 4)
+            && (1..=MOST_REGISTERS).contains(&usize::from(*count))
+            && Checksum::Crc16Modbus.matches(covered, sent);
+        is_good.then(|| Self {
+            slave: *slave,
+            function: *function,
+            first: usize::from(u16::from_be_bytes([*first_high, *first_low])),
+            count: usize::from(*count),
+        })
+    }
+}
+
+fn field(name: &str, width: usize) -> Token {
+    Token::Field {
+        name: name.to_owned(),
+        width: Some(Width {
+            least: width,
+            most: width,
+        }),
+    }
+}

@@ -1,0 +1,58 @@
+//! How the bytes are cut into pieces changes nothing.
+
+use proptest::prelude::*;
+
+use crate::corpus::{Sample, decode, samples};
+
+/// Bytes that hurt: starts and ends of frames, digits, and what noise leaves.
+const NASTY: &[u8] = b"\x00\x02\x03\x06\x0A\x0D\x11SUTG,+- 0189.=&<>$w?\x80\xFF";
+
+/// All samples with the same protocol and options as `first`, joined with noise between them.
+fn stream(first: &Sample, all: &[Sample], noise: &[Vec<u8>]) -> Vec<u8> {
+    let alike = |sample: &&Sample| sample.protocol.id() == first.protocol.id() && sample.options == first.options;
+    let noise = noise.iter().map(Vec::as_slice).chain(std::iter::repeat(&[][..]));
+    all.iter()
+        .filter(alike)
+        .zip(noise)
+        .flat_map(|(sample, noise)| [noise, &sample.bytes].concat())
+        .collect()
+}
+
+fn pieces<'a>(bytes: &'a [u8], cuts: &[usize]) -> Vec<&'a [u8]> {
+    let mut cuts: Vec<usize> = cuts
+        .iter()
+        .map(|cut| cut % (bytes.len() + 1))
+        .chain([0, bytes.len()])
+        .collect();
+    cuts.sort_unstable();
+    cuts.windows(2).map(|pair| &bytes[pair[0]..pair[1]]).collect()
+}
+
+fn noise() -> impl Strategy<Value = Vec<Vec<u8>>> {
+    let byte = prop_oneof![4 => prop::sample::select(NASTY), 1 => any::<u8>()];
+    prop::collection::vec(prop::collection::vec(byte, 0..40), 0..8)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(64) })]
+
+    #[test]
+    fn any_cut_of_any_stream_of_any_protocol_decodes_alike(noise in noise(), cuts in prop::collection::vec(any::<usize>(), 0..30)) {
+        let all = samples();
+        for sample in &all {
+            let bytes = stream(sample, &all, &noise);
+            let whole = decode(&mut sample.decoder(), [bytes.as_slice()]);
+            prop_assert_eq!(&whole, &decode(&mut sample.decoder(), pieces(&bytes, &cuts)), "{}", sample.place);
+            prop_assert_eq!(&whole, &decode(&mut sample.decoder(), bytes.chunks(1)), "{} byte by byte", sample.place);
+        }
+    }
+
+    #[test]
+    fn noise_alone_never_makes_it_panic_and_little_is_kept(noise in prop::collection::vec(any::<u8>(), 0..5000)) {
+        for sample in &samples() {
+            let mut decoder = sample.decoder();
+            decoder.push(&noise, &mut |_| ());
+            prop_assert!(decoder.held() <= 1300, "{} holds {}", sample.place, decoder.held());
+        }
+    }
+}

@@ -1,0 +1,4 @@
+//! What the shipped protocols make of real bytes: the corpora of `tests/corpus`, cut in every way.
+
+mod corpus;
+mod cuts;
