@@ -1,18 +1,18 @@
 //! An actor as the supervisor's child: how its value is made, and where its mailbox stands.
 
-use std::{
-    sync::{Arc, atomic::Ordering},
-    time::Duration,
-};
+use std::sync::{Arc, atomic::Ordering};
 
 use actix::{Actor, Context};
 use actix_rt::ArbiterHandle;
-use tokio::sync::{mpsc, watch};
+use tokio::sync::mpsc;
 
+#[cfg(feature = "chaos")]
+use crate::chaos::Stir;
 use crate::{
     handle::Slot,
-    incarnation::{Birth, Manner, live},
-    node::{Child, Life, LifeNews},
+    incarnation::{Birth, LifeNews, live},
+    node::{Child, Life},
+    orders::{Authority, Orders},
 };
 
 /// A permanent child that is an `A`.
@@ -20,7 +20,6 @@ pub(crate) struct ChildOf<A: Actor> {
     pub(crate) make: Arc<dyn Fn() -> A + Send + Sync>,
     pub(crate) slot: Arc<Slot<A>>,
     pub(crate) capacity: usize,
-    pub(crate) grace: Duration,
 }
 
 impl<A> Child for ChildOf<A>
@@ -33,13 +32,13 @@ where
             .mailbox
             .load_full()
             .unwrap_or_else(|| self.slot.new_mailbox(self.capacity));
-        let (manner, told) = watch::channel(Manner::Stay);
+        let orders = Arc::<Orders>::default();
+        let authority = Authority(Arc::clone(&orders));
         let (tell, news) = mpsc::unbounded_channel();
         let birth = Birth {
             mailbox,
-            news: tell.clone(),
-            manner: told,
-            grace: self.grace,
+            orders,
+            news: Some(tell.clone()),
         };
         let make = Arc::clone(&self.make);
         // An arbiter that is gone drops this, and with it `tell`: that is the news.
@@ -50,7 +49,7 @@ where
                 let _ = tell.send(LifeNews::Ended(exit));
             });
         });
-        Life { manner, news }
+        Life { authority, news }
     }
 
     fn renew_mailbox(&self) {
@@ -63,6 +62,11 @@ where
 
     fn depth(&self) -> usize {
         self.slot.mailbox.load().as_ref().map_or(0, |mailbox| mailbox.depth())
+    }
+
+    #[cfg(feature = "chaos")]
+    fn stir(&self) -> &dyn Stir {
+        &*self.slot
     }
 
     fn capacity(&self) -> usize {

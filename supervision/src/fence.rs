@@ -19,12 +19,21 @@ thread_local! {
 }
 
 /// Stands between one thread and everyone else, once it is closed.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Fence {
+    place: Arc<str>,
     closed: AtomicBool,
 }
 
 impl Fence {
+    /// An open fence, for a thread that serves the place of this name.
+    pub(crate) fn new(place: Arc<str>) -> Self {
+        Self {
+            place,
+            closed: AtomicBool::new(false),
+        }
+    }
+
     /// Puts this fence around the current thread.
     pub(crate) fn put_up(self: Arc<Self>) {
         HERE.set(Some(self));
@@ -51,4 +60,9 @@ pub(crate) fn refuses() -> bool {
         counter!("actor_fenced_total").increment(1);
     }
     refused
+}
+
+/// The place that the current thread serves, if it is a place of a tree.
+pub(crate) fn place_here() -> Option<Arc<str>> {
+    HERE.with_borrow(|fence| fence.as_ref().map(|fence| Arc::clone(&fence.place)))
 }

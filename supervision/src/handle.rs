@@ -7,6 +7,8 @@ use arc_swap::ArcSwapOption;
 use thiserror::Error;
 use tokio::time::sleep;
 
+#[cfg(feature = "chaos")]
+use crate::chaos::Mischief;
 use crate::{
     Listener, fence,
     mailbox::{Envelope, Mailbox, Refused},
@@ -49,12 +51,28 @@ pub struct Handle<A: Actor> {
 pub(crate) struct Slot<A: Actor> {
     pub(crate) name: Arc<str>,
     pub(crate) mailbox: ArcSwapOption<Mailbox<A>>,
+    #[cfg(feature = "chaos")]
+    pub(crate) mischief: Arc<Mischief>,
 }
 
 impl<A: Actor> Slot<A> {
+    /// The slot of the actor of this name, without a mailbox.
+    pub(crate) fn new(name: Arc<str>) -> Self {
+        Self {
+            name,
+            mailbox: ArcSwapOption::empty(),
+            #[cfg(feature = "chaos")]
+            mischief: Arc::default(),
+        }
+    }
+
     /// Gives the actor an empty mailbox; one it had before is abandoned.
     pub(crate) fn new_mailbox(&self, capacity: usize) -> Arc<Mailbox<A>> {
-        let mailbox = Arc::new(Mailbox::new(capacity));
+        let mailbox = Arc::new(Mailbox::new(
+            capacity,
+            #[cfg(feature = "chaos")]
+            Arc::clone(&self.mischief),
+        ));
         if let Some(old) = self.mailbox.swap(Some(Arc::clone(&mailbox))) {
             old.abandon();
         }
@@ -134,6 +152,10 @@ where
     /// How many messages wait for it.
     pub fn depth(&self) -> usize {
         self.slot.mailbox.load().as_ref().map_or(0, |mailbox| mailbox.depth())
+    }
+
+    pub(crate) fn slot(&self) -> &Slot<A> {
+        &self.slot
     }
 
     /// The mailbox, unless the actor is down or this thread may no longer speak.

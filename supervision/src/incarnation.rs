@@ -5,41 +5,33 @@ use std::{
     panic::AssertUnwindSafe,
     pin::Pin,
     sync::{Arc, atomic::Ordering},
-    task::Poll,
     time::Duration,
 };
 
 use actix::{Actor, ActorContext, AsyncContext, Context, dev::ContextFut};
 use futures_util::FutureExt;
-use tokio::{
-    sync::{mpsc, watch},
-    time::timeout,
-};
+use tokio::{sync::mpsc, time::timeout};
 
 use crate::{
     mailbox::Mailbox,
-    node::LifeNews,
+    orders::{Manner, Orders},
     pump::Pump,
     survive::{panic_text, survive},
 };
 
-/// How an actor is to end.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Manner {
-    /// Not at all.
-    Stay,
-    /// After the messages in hand, at most `grace` from now; what waits in the mailbox is kept.
-    Finish,
-    /// After all that is in the mailbox, at most this long from now; nothing more is taken.
-    Empty(Duration),
-    /// Now; messages in hand are answered `Crashed`.
-    Kill,
+/// What is heard of a life. When nothing more comes without an `Ended`, its arbiter is gone.
+#[derive(Debug)]
+pub(crate) enum LifeNews {
+    /// It is through its `started()`.
+    Up,
+    /// It is over.
+    Ended(Exit),
 }
 
 /// How an actor ended.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Exit {
-    /// Its code panicked: with this message.
+    /// Its code panicked: when, and with what words.
     Panicked(String),
     /// It stopped itself.
     Stopped,
@@ -50,9 +42,9 @@ pub(crate) enum Exit {
 /// What a life needs.
 pub(crate) struct Birth<A: Actor> {
     pub(crate) mailbox: Arc<Mailbox<A>>,
-    pub(crate) news: mpsc::UnboundedSender<LifeNews>,
-    pub(crate) manner: watch::Receiver<Manner>,
-    pub(crate) grace: Duration,
+    pub(crate) orders: Arc<Orders>,
+    /// Who hears that it is up.
+    pub(crate) news: Option<mpsc::UnboundedSender<LifeNews>>,
 }
 
 /// Lives one life of the actor that `make` makes, and tells how it ended. No panic of the actor's code leaves here.
@@ -60,21 +52,16 @@ pub(crate) async fn live<A>(make: impl FnOnce() -> A, birth: Birth<A>) -> Exit
 where
     A: Actor<Context = Context<A>>,
 {
-    let Birth {
-        mailbox,
-        news,
-        mut manner,
-        grace,
-    } = birth;
+    let Birth { mailbox, orders, news } = birth;
     let actor = match survive(make) {
         Ok(actor) => actor,
         Err(panic) => return Exit::Panicked(format!("while its value was made: {panic}")),
     };
     let mut ctx = Context::new();
-    ctx.spawn(Pump::new(Arc::clone(&mailbox), Some(news)));
+    ctx.spawn(Pump::new(Arc::clone(&mailbox), news));
     let mut life = ctx.into_future(actor);
     mailbox.open();
-    let lived = AssertUnwindSafe(live_until_told(&mut life, &mailbox, &mut manner, grace))
+    let lived = AssertUnwindSafe(live_until_told(&mut life, &mailbox, &orders))
         .catch_unwind()
         .await;
     mailbox.hold();
@@ -83,13 +70,7 @@ where
         Err(panic) => {
             // A torn value is not asked for its `stopping()`.
             life.ctx().terminate();
-            let during = mailbox
-                .activity
-                .message
-                .lock()
-                .take()
-                .unwrap_or("its start or a future of its own");
-            Exit::Panicked(format!("during {during}: {}", panic_text(&*panic)))
+            Exit::Panicked(format!("during {}: {}", mailbox.activity.end(), panic_text(&*panic)))
         }
     };
     // For an actor that was asked to end this runs `stopping()` and `stopped()`.
@@ -99,27 +80,22 @@ where
     }
 }
 
-async fn live_until_told<A>(
-    life: &mut ContextFut<A, Context<A>>,
-    mailbox: &Mailbox<A>,
-    manner: &mut watch::Receiver<Manner>,
-    grace: Duration,
-) -> Exit
+async fn live_until_told<A>(life: &mut ContextFut<A, Context<A>>, mailbox: &Mailbox<A>, orders: &Orders) -> Exit
 where
     A: Actor<Context = Context<A>>,
 {
-    let told = tokio::select! {
+    let manner = tokio::select! {
         biased;
-        told = told(manner) => told,
+        manner = orders.next() => manner,
         () = inside(life, mailbox) => return Exit::Stopped,
     };
-    match told {
-        Manner::Finish => {
+    match manner {
+        Manner::Finish(within) => {
             mailbox.hold();
-            last_words(life, mailbox, manner, grace, mailbox.in_hand.finished()).await;
+            last_words(life, mailbox, orders, within, mailbox.in_hand.finished()).await;
         }
-        Manner::Empty(within) => last_words(life, mailbox, manner, within, mailbox.empty()).await,
-        Manner::Stay | Manner::Kill => (),
+        Manner::Empty(within) => last_words(life, mailbox, orders, within, mailbox.empty()).await,
+        Manner::Kill => (),
     }
     Exit::Asked
 }
@@ -128,13 +104,13 @@ where
 async fn last_words<A>(
     life: &mut ContextFut<A, Context<A>>,
     mailbox: &Mailbox<A>,
-    manner: &mut watch::Receiver<Manner>,
+    orders: &Orders,
     within: Duration,
     done: impl Future<Output = ()>,
 ) where
     A: Actor<Context = Context<A>>,
 {
-    let killed = async { while told(manner).await != Manner::Kill {} };
+    let killed = async { while orders.next().await != Manner::Kill {} };
     let words = async {
         tokio::select! {
             biased;
@@ -147,14 +123,6 @@ async fn last_words<A>(
     let _ = timeout(within, words).await;
 }
 
-/// Waits for the next order. A supervisor that is gone orders the end.
-async fn told(manner: &mut watch::Receiver<Manner>) -> Manner {
-    match manner.changed().await {
-        Ok(()) => *manner.borrow_and_update(),
-        Err(_) => Manner::Kill,
-    }
-}
-
 /// Polls the actor, and marks when the thread is inside its code.
 async fn inside<A>(life: &mut ContextFut<A, Context<A>>, mailbox: &Mailbox<A>)
 where
@@ -163,7 +131,7 @@ where
     let inside = &mailbox.activity.inside;
     poll_fn(|task| {
         inside.store(true, Ordering::SeqCst);
-        let polled: Poll<()> = Pin::new(&mut *life).poll(task);
+        let polled = Pin::new(&mut *life).poll(task);
         inside.store(false, Ordering::SeqCst);
         polled
     })

@@ -3,11 +3,12 @@
 use std::{
     mem,
     ops::ControlFlow,
+    panic::AssertUnwindSafe,
     sync::{Arc, Weak},
     time::Duration,
 };
 
-use futures_util::future::join_all;
+use futures_util::{FutureExt, future::join_all};
 use tokio::{
     sync::{mpsc, oneshot},
     time::{Instant, sleep, timeout},
@@ -16,10 +17,13 @@ use tracing::{error, info, warn};
 
 use crate::{
     Policy, State,
-    incarnation::{Exit, Manner},
-    node::{Command, LifeNews, Node},
+    incarnation::{Exit, LifeNews},
+    node::{Command, Node},
+    orders::Manner,
     policy::{Record, Verdict},
     registry::Registry,
+    supervisor::Supervisor,
+    survive::panic_text,
 };
 
 /// The keeper of one child. It runs on the tree's own arbiter, where no child can hold it up.
@@ -79,8 +83,18 @@ impl Keeper {
         }
     }
 
-    /// Keeps the child until the tree is drained or dropped.
-    pub(crate) async fn keep(&mut self) {
+    /// Keeps the child until the tree is drained or dropped. A panic in here is the failure of `supervisor`, and the
+    /// child starts anew.
+    pub(crate) async fn keep_under(mut self, supervisor: Arc<Supervisor>) {
+        while let Err(panic) = AssertUnwindSafe(self.keep()).catch_unwind().await {
+            let name = &self.node.name;
+            supervisor.fail(format!("the keeper of {name} panicked: {}", panic_text(&*panic)));
+            // The life that the keeper lost sight of is ending, and still reads the old mailbox.
+            self.node.child.renew_mailbox();
+        }
+    }
+
+    async fn keep(&mut self) {
         loop {
             match self.one_life().await {
                 Outcome::Again => (),
@@ -124,16 +138,18 @@ impl Keeper {
                 }
                 News::Command(Some(Command::Restart { manner, led_by, up })) => {
                     asked = true;
-                    self.accept_restart(led_by, up);
-                    life.manner.send_replace(manner);
+                    self.accept_restart(led_by.as_deref(), up);
+                    life.authority.0.give(manner);
                 }
                 News::Command(Some(Command::Replaced { term: now })) if now == term.number => (),
                 News::Command(Some(Command::Replaced { .. })) => return self.after_replacement(asked, up_since),
                 News::Command(Some(Command::Drain { manner, ended })) => {
-                    life.manner.send_replace(manner);
+                    life.authority.0.give(manner);
                     while let Some(LifeNews::Up) = life.news.recv().await {}
                     return self.over(Some(ended));
                 }
+                #[cfg(feature = "chaos")]
+                News::Command(Some(Command::Panic)) => panic!("chaos in the keeper"),
                 News::Command(None) => return self.over(None),
             }
         }
@@ -210,10 +226,12 @@ impl Keeper {
             };
             match command {
                 Some(Command::Restart { led_by, up, .. }) => {
-                    self.accept_restart(led_by, up);
+                    self.accept_restart(led_by.as_deref(), up);
                     return ControlFlow::Continue(());
                 }
                 Some(Command::Replaced { .. }) => (),
+                #[cfg(feature = "chaos")]
+                Some(Command::Panic) => panic!("chaos in the keeper"),
                 Some(Command::Drain { ended, .. }) => {
                     self.over(Some(ended));
                     return ControlFlow::Break(());
@@ -226,12 +244,13 @@ impl Keeper {
         }
     }
 
-    fn accept_restart(&mut self, led_by: Option<Arc<str>>, up: oneshot::Sender<u64>) {
+    fn accept_restart(&mut self, led_by: Option<&str>, up: oneshot::Sender<u64>) {
         let name = &self.node.name;
-        match &led_by {
-            Some(leader) => info!(actor.name = %name, "actor {name} restarts with {leader}"),
-            None => info!(actor.name = %name, "actor {name} restarts because it was asked to"),
-        }
+        let because = led_by.map_or_else(
+            || "because it was asked to".to_owned(),
+            |leader| format!("with {leader}"),
+        );
+        info!(actor.name = %name, "actor {name} restarts {because}");
         self.cause = if led_by.is_some() { Cause::Led } else { Cause::Asked };
         self.awaiting_up.push(up);
         self.node.enter(State::Restarting);
@@ -245,14 +264,14 @@ impl Keeper {
             (Cause::First | Cause::Led, _) | (_, None) => Vec::new(),
             (Cause::Failure | Cause::Asked | Cause::Replaced, Some(registry)) => registry.followers_of(&self.node),
         };
-        let (leader, up_within) = (Arc::clone(&self.node), self.policy.up_within);
+        let (leader, grace, up_within) = (Arc::clone(&self.node), self.policy.grace, self.policy.up_within);
         actix_rt::spawn(async move {
             let stays = |follower: &Arc<Node>| cause == Cause::Replaced && follower.shares_place_with(&leader);
             let restarts = followers.iter().filter(|follower| !stays(follower)).map(|follower| {
                 let (up, is_up) = oneshot::channel();
                 let led_by = Some(Arc::clone(&leader.name));
                 follower.command(Command::Restart {
-                    manner: Manner::Finish,
+                    manner: Manner::Finish(grace),
                     led_by,
                     up,
                 });

@@ -42,28 +42,42 @@
 //! # }
 //! ```
 
+#[cfg(feature = "chaos")]
+mod chaos;
 mod child;
 mod escalation;
 mod fence;
+mod guest;
 mod handle;
 mod incarnation;
 mod keeper;
 mod listener;
 mod mailbox;
 mod node;
+mod orders;
 mod place;
 mod policy;
 mod pump;
 mod registry;
+mod restart;
+mod snapshot;
 mod spec;
+mod supervisor;
 mod survive;
+mod temporary;
 mod tree;
+mod watch;
 
+#[cfg(feature = "chaos")]
+pub use chaos::Moment;
 pub use escalation::Escalation;
 pub use fence::retired;
 pub use handle::{AskError, Handle, TellError};
 pub use listener::Listener;
 pub use node::{State, Status};
 pub use policy::Policy;
+pub use restart::{Mode, RestartError, RestartId, Restarted};
+pub use snapshot::ActorRow;
 pub use spec::{Spec, StartError};
+pub use temporary::{Ending, Enlisted, Temporary};
 pub use tree::Tree;

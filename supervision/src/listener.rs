@@ -46,6 +46,6 @@ impl<M> fmt::Debug for Listener<M> {
         f.debug_struct("Listener")
             .field("name", &self.name)
             .field("of", &type_name::<M>())
-            .finish()
+            .finish_non_exhaustive()
     }
 }

@@ -15,9 +15,11 @@ use std::{
 };
 
 use actix::{Actor, Handler, Message, dev::MessageResponse};
-use parking_lot::Mutex;
+use parking_lot::{Mutex, MutexGuard};
 use tokio::sync::{Notify, oneshot};
 
+#[cfg(feature = "chaos")]
+use crate::chaos::Mischief;
 use crate::survive::survive;
 
 /// A message on its way, and whom to answer.
@@ -169,6 +171,8 @@ pub(crate) struct Mailbox<A: Actor> {
     pub(crate) in_hand: Arc<InHand>,
     /// What the actor is doing right now.
     pub(crate) activity: Activity,
+    #[cfg(feature = "chaos")]
+    pub(crate) mischief: Arc<Mischief>,
 }
 
 struct Letters<A> {
@@ -186,9 +190,18 @@ pub(crate) struct Activity {
     pub(crate) message: Mutex<Option<&'static str>>,
 }
 
+impl Activity {
+    /// What the thread is or was doing, in words; forgotten with this.
+    pub(crate) fn end(&self) -> &'static str {
+        self.message.lock().take().unwrap_or("its start or a future of its own")
+    }
+}
+
 impl<A: Actor> Mailbox<A> {
-    pub(crate) fn new(capacity: usize) -> Self {
+    pub(crate) fn new(capacity: usize, #[cfg(feature = "chaos")] mischief: Arc<Mischief>) -> Self {
         Self {
+            #[cfg(feature = "chaos")]
+            mischief,
             capacity,
             letters: Mutex::new(Letters {
                 gate: Gate::Open,
@@ -201,10 +214,6 @@ impl<A: Actor> Mailbox<A> {
             in_hand: Arc::default(),
             activity: Activity::default(),
         }
-    }
-
-    pub(crate) fn capacity(&self) -> usize {
-        self.capacity
     }
 
     /// How many letters wait.
@@ -222,12 +231,19 @@ impl<A: Actor> Mailbox<A> {
             return Err(Refused::Full);
         }
         letters.queue.push_back(letter);
-        let reader = letters.reader.take();
-        drop(letters);
-        if let Some(reader) = reader {
-            reader.wake();
-        }
+        wake(letters);
         Ok(())
+    }
+
+    /// Puts a letter before all others, whether or not there is room, and takes no more after it.
+    pub(crate) fn post_last_and_first(&self, letter: Box<dyn Letter<A>>) {
+        let mut letters = self.letters.lock();
+        if letters.gate == Gate::Closed {
+            return;
+        }
+        letters.gate = Gate::Emptying;
+        letters.queue.push_front(letter);
+        wake(letters);
     }
 
     /// The next letter; without one the reader is woken when that changes.
@@ -238,16 +254,14 @@ impl<A: Actor> Mailbox<A> {
             Gate::Held => None,
             Gate::Open | Gate::Emptying => letters.queue.pop_front(),
         };
-        match letter {
-            Some(letter) => Poll::Ready(Next::Letter(letter)),
-            None => {
-                letters.reader = Some(reader.clone());
-                if letters.gate == Gate::Emptying {
-                    self.emptied.notify_waiters();
-                }
-                Poll::Pending
-            }
+        if let Some(letter) = letter {
+            return Poll::Ready(Next::Letter(letter));
         }
+        letters.reader = Some(reader.clone());
+        if letters.gate == Gate::Emptying {
+            self.emptied.notify_waiters();
+        }
+        Poll::Pending
     }
 
     /// Hands out letters again, after [`Mailbox::hold`].
@@ -279,24 +293,17 @@ impl<A: Actor> Mailbox<A> {
             return;
         }
         letters.gate = gate;
-        let reader = letters.reader.take();
-        drop(letters);
-        if let Some(reader) = reader {
-            reader.wake();
-        }
+        wake(letters);
     }
 
     /// Ends this mailbox: what waits in it is dropped, and whoever waits for an answer learns that none will come.
     pub(crate) fn abandon(&self) {
         let mut letters = self.letters.lock();
         letters.gate = Gate::Closed;
-        let (left, reader) = (mem::take(&mut letters.queue), letters.reader.take());
-        drop(letters);
+        let left = mem::take(&mut letters.queue);
+        wake(letters);
         self.abandoned.store(true, Ordering::SeqCst);
         self.abandonment.notify_waiters();
-        if let Some(reader) = reader {
-            reader.wake();
-        }
         for letter in left {
             // The message is its author's code, whose drop may panic; whose thread this is has nothing to do with it.
             if let Err(panic) = survive(|| drop(letter)) {
@@ -311,5 +318,14 @@ impl<A: Actor> Mailbox<A> {
         if !self.abandoned.load(Ordering::SeqCst) {
             abandonment.await;
         }
+    }
+}
+
+/// Wakes the reader, once the letters are free for it.
+fn wake<A>(mut letters: MutexGuard<'_, Letters<A>>) {
+    let reader = letters.reader.take();
+    drop(letters);
+    if let Some(reader) = reader {
+        reader.wake();
     }
 }

@@ -1,11 +1,11 @@
 //! What the tree knows of a permanent child, whatever actor it is.
 
 use std::{
+    any::Any,
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering},
     },
-    time::SystemTime,
 };
 
 use actix_rt::ArbiterHandle;
@@ -17,9 +17,13 @@ use tokio::{
     time::Instant,
 };
 
+#[cfg(feature = "chaos")]
+use crate::chaos::Stir;
 use crate::{
-    incarnation::{Exit, Manner},
+    incarnation::LifeNews,
+    orders::{Authority, Manner},
     place::Place,
+    restart::Book,
 };
 
 /// Where a child stands.
@@ -49,13 +53,6 @@ pub struct Status {
     pub since: Instant,
 }
 
-/// A failure that happened.
-#[derive(Debug, Clone)]
-pub(crate) struct Failure {
-    pub(crate) at: SystemTime,
-    pub(crate) reason: String,
-}
-
 /// What a keeper is asked to do.
 pub(crate) enum Command {
     /// End the child and make it anew; `up` hears the generation that came up.
@@ -66,6 +63,9 @@ pub(crate) enum Command {
     },
     /// The child's arbiter was replaced: this is its term now.
     Replaced { term: u64 },
+    /// Fail.
+    #[cfg(feature = "chaos")]
+    Panic,
     /// End the child for good.
     Drain { manner: Manner, ended: oneshot::Sender<()> },
 }
@@ -80,9 +80,13 @@ pub(crate) struct Node {
     pub(crate) place: Arc<Place>,
     pub(crate) status: watch::Sender<Status>,
     pub(crate) restarts: AtomicU64,
-    pub(crate) last_failure: Mutex<Option<Failure>>,
+    pub(crate) last_failure: Mutex<Option<String>>,
     pub(crate) commands: mpsc::UnboundedSender<Command>,
-    pub(crate) child: Arc<dyn Child>,
+    pub(crate) child: Box<dyn Child>,
+    /// Its handle, as the type that its actor has.
+    pub(crate) handle: Box<dyn Any + Send + Sync>,
+    /// Its restarts by administrators.
+    pub(crate) book: Arc<Book>,
 }
 
 /// The actor of a node, as far as supervision deals with it.
@@ -99,21 +103,14 @@ pub(crate) trait Child: Send + Sync {
     fn capacity(&self) -> usize;
     /// What its thread is doing inside its code at this moment, if it is.
     fn busy_with(&self) -> Option<&'static str>;
+    #[cfg(feature = "chaos")]
+    fn stir(&self) -> &dyn Stir;
 }
 
 /// A life that was started.
 pub(crate) struct Life {
-    pub(crate) manner: watch::Sender<Manner>,
+    pub(crate) authority: Authority,
     pub(crate) news: mpsc::UnboundedReceiver<LifeNews>,
-}
-
-/// What is heard of a life. When nothing more comes without an `Ended`, its arbiter is gone.
-#[derive(Debug)]
-pub(crate) enum LifeNews {
-    /// It is through its `started()`.
-    Up,
-    /// It is over.
-    Ended(Exit),
 }
 
 impl Node {
@@ -145,10 +142,7 @@ impl Node {
 
     pub(crate) fn note_failure(&self, reason: String) {
         counter!("actor_failures_total", "kind" => self.kind).increment(1);
-        *self.last_failure.lock() = Some(Failure {
-            at: SystemTime::now(),
-            reason,
-        });
+        *self.last_failure.lock() = Some(reason);
     }
 
     /// Whether `name` is among those that restart with this child: a name, or the beginning of one and `*`.

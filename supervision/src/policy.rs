@@ -49,7 +49,7 @@ impl Default for Policy {
             tolerated_failures: 5,
             window: Duration::from_secs(30),
             first_trial: Duration::from_secs(1),
-            longest_trial: Duration::from_secs(60),
+            longest_trial: Duration::from_mins(1),
             forgiven_after: Duration::from_secs(30),
             grace: Duration::from_secs(5),
             up_within: Duration::from_secs(10),
@@ -58,7 +58,7 @@ impl Default for Policy {
             frozen_after: Duration::from_millis(3500),
             bound_silent_after: Duration::from_secs(15),
             supervisor_failures: 3,
-            supervisor_window: Duration::from_secs(60),
+            supervisor_window: Duration::from_mins(1),
         }
     }
 }

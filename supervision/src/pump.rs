@@ -12,8 +12,8 @@ use tokio::sync::mpsc;
 
 use crate::{
     fence,
+    incarnation::LifeNews,
     mailbox::{Mailbox, Next},
-    node::LifeNews,
 };
 
 /// How long an actor may handle letters before the others on its thread have their turn.
@@ -40,6 +40,10 @@ where
     type Output = ();
 
     fn poll(mut self: Pin<&mut Self>, actor: &mut A, ctx: &mut A::Context, task: &mut Context<'_>) -> Poll<()> {
+        #[cfg(feature = "chaos")]
+        if self.up.is_some() {
+            self.mailbox.mischief.at_start();
+        }
         if let Some(up) = self.up.take() {
             // The supervisor may have moved on, and then ends this actor.
             let _ = up.send(LifeNews::Up);
@@ -56,6 +60,8 @@ where
                 Poll::Ready(Next::Letter(letter)) => {
                     let activity = &self.mailbox.activity;
                     *activity.message.lock() = Some(letter.name());
+                    #[cfg(feature = "chaos")]
+                    self.mailbox.mischief.at_message();
                     letter.deliver(actor, ctx, &self.mailbox.in_hand);
                     *activity.message.lock() = None;
                 }
