@@ -3,5 +3,6 @@
 pub mod config;
 pub mod db;
 pub mod domain;
+pub mod http;
 pub mod keys;
 pub mod telemetry;
