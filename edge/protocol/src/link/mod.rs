@@ -3,13 +3,24 @@
 //! - [`messages`]: what travels, as JSON text messages tagged by `type`
 //! - [`event`]: what an edge keeps and sends for ever under one identity
 //! - [`row`]: what an edge's file keeps of an event
+//! - [`store`]: what the sending side needs of that file; [`MemoryStore`] keeps one in memory
+//! - [`sender`]: the edge's side of the link
+//! - [`reconnect`]: how long an edge waits before it connects again
 //! - [`limits`]: sizes, times and close codes that both ends must agree on
 
 pub mod event;
 pub mod limits;
+pub mod memory_store;
 pub mod messages;
+mod rebirth;
+pub mod reconnect;
 pub mod row;
+pub mod sender;
+pub mod store;
 
 pub use event::{Event, EventBody, EventKind, Receipt};
+pub use memory_store::MemoryStore;
 pub use messages::{FromEdge, FromServer};
 pub use row::EventId;
+pub use sender::{Output, Sender};
+pub use store::Store;

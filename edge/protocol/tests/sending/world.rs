@@ -1,0 +1,554 @@
+//! Edges with their files, sockets between them and the server, and everything that may go wrong with these.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+
+use weighbridge_protocol::{
+    CycleId, Epoch, LinkSession,
+    link::{
+        Event, EventBody, EventId, EventKind, FromServer, MemoryStore, Output, Sender, Store, event::Capture,
+        messages::EpochState,
+    },
+};
+
+use crate::{
+    chance::Chance,
+    server::{Database, Fenced, Session},
+};
+
+/// What an edge puts on its socket.
+enum Up {
+    Hello(Vec<EpochState>),
+    Event(Box<Event>),
+}
+
+/// What comes back.
+enum Down {
+    Message(FromServer),
+    Fenced,
+}
+
+struct Socket {
+    up: VecDeque<Up>,
+    down: VecDeque<Down>,
+    session: Option<Session>,
+    /// The cable between both is cut; what was on the way up may still arrive.
+    is_cut: bool,
+}
+
+/// A file, and what its edge was told that the server has; an image holds both.
+#[derive(Clone)]
+pub struct File {
+    pub store: MemoryStore,
+    heard: BTreeMap<Epoch, i64>,
+}
+
+struct Edge {
+    file: File,
+    image: Option<File>,
+    sender: Sender,
+    socket: Option<usize>,
+    /// Fenced: it stays away for so many steps.
+    waits: usize,
+}
+
+pub struct World {
+    pub chance: Chance,
+    pub db: Database,
+    standby: Database,
+    backup: Option<Database>,
+    sockets: BTreeMap<usize, Socket>,
+    next_socket: usize,
+    edges: Vec<Edge>,
+    /// The cycles that were shown as committed.
+    pub told: BTreeSet<CycleId>,
+    /// Those whose row a fault took from a file.
+    vanished: BTreeSet<CycleId>,
+    /// Rows whose loss the file knows of, so that it must be counted at the server.
+    owed: BTreeSet<EventId>,
+    pub forked: bool,
+}
+
+impl World {
+    pub fn new(seed: u64) -> Self {
+        let mut chance = Chance::new(seed);
+        let file = File {
+            store: MemoryStore::new(Epoch::from_bits(chance.bits())),
+            heard: BTreeMap::new(),
+        };
+        Self {
+            chance,
+            db: Database::default(),
+            standby: Database::default(),
+            backup: None,
+            sockets: BTreeMap::new(),
+            next_socket: 0,
+            edges: vec![Edge::new(file)],
+            told: BTreeSet::new(),
+            vanished: BTreeSet::new(),
+            owed: BTreeSet::new(),
+            forked: false,
+        }
+    }
+
+    pub fn files(&self) -> impl Iterator<Item = &File> {
+        self.edges.iter().map(|edge| &edge.file)
+    }
+
+    /// Whether the weighing is in a file, or should be at the server because no fault took it.
+    pub fn is_owed_a_weighing(&self, cycle: CycleId) -> bool {
+        let held = self.files().any(|file| cycles(&file.store).contains(&cycle));
+        held || !self.vanished.contains(&cycle)
+    }
+
+    pub const fn owed_losses(&self) -> &BTreeSet<EventId> {
+        &self.owed
+    }
+
+    fn some_edge(&mut self) -> usize {
+        self.chance.below(self.edges.len())
+    }
+
+    fn some_socket(&mut self) -> Option<usize> {
+        let keys: Vec<usize> = self.sockets.keys().copied().collect();
+        keys.get(self.chance.below(keys.len())).copied()
+    }
+
+    // ------------------------------------------------------------ what happens when all goes well
+
+    /// A truck is captured, and its driver is told.
+    pub fn capture(&mut self) {
+        let edge = self.some_edge();
+        let cycle = CycleId::from_bits(self.chance.bits());
+        let appended = self.edges[edge].file.store.append(|id| capture_body(id, cycle));
+        appended.expect("a body is JSON");
+        self.told.insert(cycle);
+    }
+
+    pub fn connect(&mut self) {
+        let edge = self.some_edge();
+        self.connect_edge(edge);
+    }
+
+    pub fn connect_edge(&mut self, edge: usize) {
+        let at = &mut self.edges[edge];
+        at.waits = at.waits.saturating_sub(1);
+        if at.socket.is_some() || at.waits > 0 {
+            return;
+        }
+        let hello = at.sender.hello(&at.file.store).expect("memory does not fail");
+        at.socket = Some(self.next_socket);
+        let socket = Socket {
+            up: VecDeque::from([Up::Hello(hello)]),
+            down: VecDeque::new(),
+            session: None,
+            is_cut: false,
+        };
+        self.sockets.insert(self.next_socket, socket);
+        self.next_socket += 1;
+    }
+
+    pub fn pump(&mut self) {
+        let edge = self.some_edge();
+        self.pump_edge(edge);
+    }
+
+    pub fn pump_edge(&mut self, edge: usize) {
+        let at = &mut self.edges[edge];
+        let outputs = at.sender.pump(&mut at.file.store).expect("memory does not fail");
+        self.carry_out(edge, outputs);
+    }
+
+    fn carry_out(&mut self, edge: usize, outputs: Vec<Output>) {
+        for output in outputs {
+            let Some(socket) = self.edges[edge].socket.and_then(|key| self.sockets.get_mut(&key)) else {
+                return;
+            };
+            match output {
+                Output::Send(event) if !socket.is_cut => socket.up.push_back(Up::Event(Box::new(event))),
+                Output::Send(_) | Output::Notice(_) => {}
+                Output::Reconnect(_) => self.hang_up(edge),
+            }
+        }
+    }
+
+    /// The edge lets go of its socket; what it wrote may still arrive.
+    fn hang_up(&mut self, edge: usize) {
+        let at = &mut self.edges[edge];
+        at.sender.disconnected();
+        if let Some(socket) = at.socket.take().and_then(|key| self.sockets.get_mut(&key)) {
+            socket.is_cut = true;
+            socket.down.clear();
+        }
+    }
+
+    pub fn receive(&mut self) {
+        let edge = self.some_edge();
+        self.receive_edge(edge);
+    }
+
+    pub fn receive_edge(&mut self, edge: usize) {
+        let key = self.edges[edge].socket;
+        let Some(down) = key.and_then(|key| self.sockets.get_mut(&key)?.down.pop_front()) else {
+            return;
+        };
+        let fresh = Epoch::from_bits(self.chance.bits());
+        let at = &mut self.edges[edge];
+        let (sender, store, heard) = (&mut at.sender, &mut at.file.store, &mut at.file.heard);
+        let outputs = match down {
+            Down::Message(FromServer::Welcome(welcome)) => {
+                heard.extend(welcome.have.iter().map(|(&epoch, &have)| (epoch, have)));
+                sender.welcome(store, &welcome, || fresh)
+            }
+            Down::Message(FromServer::Ack(ack)) => {
+                let known = heard.entry(ack.epoch).or_default();
+                *known = ack.through.max(*known);
+                sender.ack(store, &ack)
+            }
+            Down::Message(FromServer::Nack(nack)) => {
+                heard.insert(nack.epoch, nack.have);
+                sender.nack(store, &nack, || fresh)
+            }
+            Down::Message(_) => Ok(Vec::new()),
+            Down::Fenced => {
+                at.waits = 3;
+                return self.hang_up(edge);
+            }
+        };
+        self.carry_out(edge, outputs.expect("memory does not fail"));
+        self.check_bounds(edge);
+    }
+
+    fn check_bounds(&self, edge: usize) {
+        for bounds in self.edges[edge].file.store.epochs().expect("memory does not fail") {
+            assert!((0..bounds.next_seq).contains(&bounds.acked), "{bounds:?}");
+        }
+    }
+
+    pub fn serve(&mut self) {
+        if let Some(key) = self.some_socket() {
+            self.serve_socket(key, Fate::Commits);
+        }
+    }
+
+    /// The server dies before the commit, or after it and before it could answer.
+    pub fn die_serving(&mut self) {
+        if let Some(key) = self.some_socket() {
+            let fate = if self.chance.one_in(2) {
+                Fate::DiesBefore
+            } else {
+                Fate::DiesAfter
+            };
+            self.serve_socket(key, fate);
+            for socket in self.sockets.values_mut() {
+                socket.is_cut = true;
+                socket.up.clear();
+                socket.session = None;
+            }
+        }
+    }
+
+    pub fn serve_all(&mut self) {
+        for key in self.sockets.keys().copied().collect::<Vec<_>>() {
+            self.serve_socket(key, Fate::Commits);
+        }
+    }
+
+    fn serve_socket(&mut self, key: usize, fate: Fate) {
+        let most = 1 + self.chance.below(3);
+        let session = LinkSession::from_bits(self.chance.bits());
+        let Some(socket) = self.sockets.get_mut(&key) else {
+            return;
+        };
+        let mut db = self.db.clone();
+        let answers = match socket.up.pop_front() {
+            None => return self.drop_if_done(key),
+            Some(Up::Hello(epochs)) => {
+                let (session, welcome) = db.hello(&epochs, session);
+                socket.session = Some(session);
+                Ok(vec![FromServer::Welcome(welcome)])
+            }
+            Some(Up::Event(first)) => {
+                let group = socket.group(*first, most);
+                match &mut socket.session {
+                    Some(session) => db.take(session, &group),
+                    None => Ok(Vec::new()),
+                }
+            }
+        };
+        if fate != Fate::DiesBefore && answers.is_ok() {
+            self.db = db;
+        }
+        if fate == Fate::Commits && !socket.is_cut {
+            socket.answer(answers);
+        }
+    }
+
+    fn drop_if_done(&mut self, key: usize) {
+        let in_use = self.edges.iter().any(|edge| edge.socket == Some(key));
+        self.sockets
+            .retain(|&other, socket| other != key || in_use || !socket.is_cut);
+    }
+
+    pub fn ping(&mut self) {
+        for socket in self.sockets.values_mut().filter(|socket| !socket.is_cut) {
+            if let Some(session) = &mut socket.session {
+                let answer = self.db.ping(session).map(|nack| nack.into_iter().collect());
+                socket.answer(answer);
+            }
+        }
+    }
+
+    /// Whether nothing is on its way.
+    pub fn is_quiet(&self) -> bool {
+        self.sockets
+            .values()
+            .all(|socket| socket.up.is_empty() && socket.down.is_empty())
+    }
+
+    /// Whether every row of every file is acknowledged.
+    pub fn is_drained(&self) -> bool {
+        self.files().all(|file| {
+            let bounds = file.store.epochs().expect("memory does not fail");
+            let acked = |id: &EventId| bounds.iter().any(|of| of.epoch == id.epoch && id.seq <= of.acked);
+            file.store.rows().keys().all(acked)
+        })
+    }
+
+    // ------------------------------------------------------------ what may go wrong
+
+    pub fn cut(&mut self) {
+        if let Some(socket) = self.some_socket().and_then(|key| self.sockets.get_mut(&key)) {
+            socket.is_cut = true;
+            socket.down.clear();
+            let arrives = self.chance.below(3);
+            socket.up.truncate(arrives);
+        }
+    }
+
+    pub fn notice_cuts(&mut self) {
+        for edge in 0..self.edges.len() {
+            let key = self.edges[edge].socket;
+            let alive = key.is_some_and(|key| self.sockets.get(&key).is_some_and(|socket| !socket.is_cut));
+            if key.is_some() && !alive {
+                self.hang_up(edge);
+            }
+        }
+    }
+
+    /// A bit flips on the way, in what was sent last.
+    pub fn flip(&mut self) {
+        if let Some(socket) = self.some_socket().and_then(|key| self.sockets.get_mut(&key))
+            && let Some(Up::Event(event)) = socket.up.back_mut()
+        {
+            event.body.push('~');
+        }
+    }
+
+    pub fn kill_edge(&mut self) {
+        let edge = self.some_edge();
+        self.hang_up(edge);
+        self.edges[edge].sender = Sender::default();
+    }
+
+    pub fn replicate(&mut self) {
+        self.standby = self.db.clone();
+    }
+
+    pub fn back_up(&mut self) {
+        self.backup = Some(self.db.clone());
+    }
+
+    pub fn fail_over(&mut self) {
+        self.rewind(self.standby.clone());
+    }
+
+    pub fn restore_database(&mut self) {
+        if let Some(backup) = self.backup.clone() {
+            self.rewind(backup);
+        }
+    }
+
+    fn rewind(&mut self, older: Database) {
+        self.db.go_back_to(older);
+        self.standby = self.db.clone();
+    }
+
+    pub fn save_image(&mut self) {
+        let edge = self.some_edge();
+        self.edges[edge].image = Some(self.edges[edge].file.clone());
+    }
+
+    pub fn restore_image(&mut self) {
+        let edge = self.some_edge();
+        if let Some(image) = self.edges[edge].image.clone() {
+            self.forked = true;
+            self.replace_file(edge, image);
+        }
+    }
+
+    pub fn clone_edge(&mut self) {
+        if self.edges.len() < 3 {
+            self.forked = true;
+            let edge = self.some_edge();
+            self.edges.push(Edge::new(self.edges[edge].file.clone()));
+        }
+    }
+
+    pub fn damage(&mut self) {
+        let edge = self.some_edge();
+        let mut file = self.edges[edge].file.clone();
+        let kept: BTreeSet<EventId> = file
+            .store
+            .rows()
+            .keys()
+            .filter(|_| !self.chance.one_in(3))
+            .copied()
+            .collect();
+        let bookkeeping_lost = self.chance.one_in(3);
+        let fresh = Epoch::from_bits(self.chance.bits());
+        file.store.salvage(|id| kept.contains(&id), bookkeeping_lost, fresh);
+        let old = self.edges[edge].file.store.clone();
+        self.replace_file(edge, file);
+        if !bookkeeping_lost {
+            let bounds = old.epochs().expect("memory does not fail");
+            let unacked = |id: &&EventId| bounds.iter().any(|of| of.epoch == id.epoch && id.seq > of.acked);
+            self.owed = old
+                .rows()
+                .keys()
+                .filter(unacked)
+                .filter(|id| !kept.contains(id))
+                .copied()
+                .collect();
+        }
+    }
+
+    pub fn wipe(&mut self) {
+        let edge = self.some_edge();
+        let store = MemoryStore::new(Epoch::from_bits(self.chance.bits()));
+        self.replace_file(
+            edge,
+            File {
+                store,
+                heard: BTreeMap::new(),
+            },
+        );
+    }
+
+    /// A byte of a row's text changes on the disk.
+    pub fn rot(&mut self) {
+        let edge = self.some_edge();
+        let store = &mut self.edges[edge].file.store;
+        let ids: Vec<EventId> = store.rows().keys().copied().collect();
+        if let Some(&id) = ids.get(self.chance.below(ids.len())) {
+            self.vanished.extend(cycle_of(&store.rows()[&id].event));
+            store.rot(id);
+        }
+    }
+
+    /// Retention runs, and may take nothing that the server never said to have.
+    pub fn prune(&mut self) {
+        let edge = self.some_edge();
+        let file = &mut self.edges[edge].file;
+        for row in file.store.prune(|_| true) {
+            let heard = file.heard.get(&row.event.epoch).copied().unwrap_or(0);
+            assert!(
+                row.event.seq <= heard,
+                "{} was dropped, the server has {heard}",
+                row.event.seq
+            );
+            self.vanished.extend(cycle_of(&row.event));
+        }
+    }
+
+    fn replace_file(&mut self, edge: usize, file: File) {
+        self.hang_up(edge);
+        let at = &mut self.edges[edge];
+        at.sender = Sender::default();
+        let old = std::mem::replace(&mut at.file, file);
+        let kept = cycles(&at.file.store);
+        self.vanished.extend(cycles(&old.store).difference(&kept));
+        // A later fault may take the bookkeeping of an earlier loss.
+        self.owed.clear();
+    }
+
+    pub fn edges(&self) -> usize {
+        self.edges.len()
+    }
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Fate {
+    Commits,
+    DiesBefore,
+    DiesAfter,
+}
+
+impl Socket {
+    /// The first event with those of its epoch that follow it.
+    fn group(&mut self, first: Event, most: usize) -> Vec<Event> {
+        let epoch = first.epoch;
+        let mut group = vec![first];
+        while group.len() < most {
+            match self.up.pop_front() {
+                Some(Up::Event(event)) if event.epoch == epoch => group.push(*event),
+                Some(other) => {
+                    self.up.push_front(other);
+                    break;
+                }
+                None => break,
+            }
+        }
+        group
+    }
+
+    fn answer(&mut self, answers: Result<Vec<FromServer>, Fenced>) {
+        let Ok(messages) = answers else {
+            self.down.push_back(Down::Fenced);
+            self.up.clear();
+            self.session = None;
+            return;
+        };
+        self.down.extend(messages.into_iter().map(Down::Message));
+    }
+}
+
+impl Edge {
+    fn new(file: File) -> Self {
+        Self {
+            file,
+            image: None,
+            sender: Sender::default(),
+            socket: None,
+            waits: 0,
+        }
+    }
+}
+
+fn capture_body(id: EventId, cycle: CycleId) -> EventBody {
+    EventBody {
+        epoch: id.epoch,
+        seq: id.seq,
+        station_id: 1,
+        cycle: Some(cycle),
+        at: chrono::DateTime::default(),
+        mono_ms: 0,
+        boot: uuid::Uuid::nil(),
+        kind: EventKind::Capture(Capture {
+            weight: weighbridge_protocol::Kilograms::from_whole(18_340),
+            gap: false,
+            on_mono_ms: 0,
+            raw: String::new(),
+            curve: Vec::new(),
+        }),
+    }
+}
+
+fn cycle_of(event: &Event) -> Option<CycleId> {
+    serde_json::from_str::<EventBody>(&event.body)
+        .ok()
+        .and_then(|body| body.cycle)
+}
+
+fn cycles(store: &MemoryStore) -> BTreeSet<CycleId> {
+    store.rows().values().filter_map(|row| cycle_of(&row.event)).collect()
+}
