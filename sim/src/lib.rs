@@ -1,1 +1,24 @@
-//! Under construction.
+//! A yard to try things in, without a yard: trucks whose weight is known, indicators on real ptys, display boards.
+//!
+//! ```text
+//! chance ─▶ truck ─▶ curve ─▶ indicator ─▶ encode ─▶ fault ─▶ station (9600 baud, a pty) ═══▶ the edge under test
+//! (seed)            (deck)    (display)    (frame)   (line)                                         │
+//!                     ▲                                                                             │
+//!                     └──────────── drives off when the board says so ◀──── board (TCP) ◀═══════════┘
+//! ```
+//! Everything up to the bytes is a pure function of the seed and of time.
+
+pub mod board;
+pub mod chance;
+pub mod curve;
+pub mod encode;
+mod error;
+pub mod fault;
+pub mod indicator;
+pub mod load;
+#[cfg(test)]
+mod scratch;
+pub mod station;
+pub mod truck;
+
+pub use error::SimError;
