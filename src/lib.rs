@@ -1,5 +1,6 @@
 //! Runs truck weighbridges.
 
+pub mod actors;
 pub mod config;
 pub mod db;
 pub mod domain;

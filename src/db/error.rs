@@ -20,6 +20,9 @@ pub enum DbError {
     Overtaken,
     #[error("the database refused a query: {0}")]
     Query(#[source] DieselError),
+    /// Our own code broke off in the middle; its transaction was rolled back.
+    #[error("{query} panicked")]
+    Panicked { query: &'static str },
 }
 
 /// The database cannot be asked now.
@@ -47,7 +50,7 @@ impl DbError {
         match self {
             Self::Unavailable(_) | Self::Overtaken => true,
             Self::Query(error) => is_passing(error),
-            Self::NotFound | Self::Conflict { .. } => false,
+            Self::NotFound | Self::Conflict { .. } | Self::Panicked { .. } => false,
         }
     }
 }

@@ -4,6 +4,9 @@
 //! - [`schema`]: the tables as Diesel knows them
 //! - [`weight`]: kilograms in a `numeric` column
 //! - [`error`]: what can go wrong, and what passes by itself
+//! - [`runner`]: where queries run, alone or grouped into one commit
+//! - [`migrate`], [`embedded`]: the schema's history, and a private PostgreSQL
+//! - [`pool`], [`identity`]: connections, and whether they lead to the database that served last
 //!
 //! A query is a value, [`Query`], in the file of its table; the repository actor runs it. Nobody else speaks Diesel.
 
@@ -12,16 +15,26 @@ use std::future::Future;
 use diesel_async::AsyncPgConnection;
 
 pub mod audit_log;
+mod blocking;
+mod breaker;
 pub mod edge_epoch;
 pub mod edge_event;
+pub mod embedded;
 pub mod error;
+pub mod identity;
+mod lane;
 pub mod ledger;
+pub mod migrate;
 pub mod outbox;
+pub mod pool;
+pub mod runner;
 pub mod schema;
 pub mod wait_queue;
 pub mod weight;
 
 pub use error::{DbError, Unavailable};
+pub use pool::Pool;
+pub use runner::Runner;
 
 /// One question or change put to the database.
 pub trait Query: Send + 'static {

@@ -1,0 +1,147 @@
+//! PostgreSQL's first process: started as a child of ours, or found running after a crash of the server that had it.
+
+use std::{
+    fs::{self, File},
+    os::unix::process::CommandExt,
+    path::Path,
+    process::{Child, Stdio},
+    thread,
+    time::{Duration, Instant},
+};
+
+use nix::{
+    errno::Errno,
+    sys::signal::{Signal, kill},
+    unistd::Pid,
+};
+use tracing::{info, warn};
+
+use super::{
+    EmbeddedError,
+    cluster::{Cluster, at},
+};
+
+/// A process that may be ours to reap or not.
+#[derive(Debug)]
+pub(super) enum Postmaster {
+    Started(Child),
+    Adopted(Pid),
+}
+
+/// How long an orderly stop may take before it becomes an abrupt one, which costs the next start a recovery.
+const STOPS_WITHIN: Duration = Duration::from_secs(8);
+
+impl Postmaster {
+    /// Starts the cluster; it serves a little later.
+    pub(super) fn start(cluster: &Cluster) -> Result<Self, EmbeddedError> {
+        // What it says before it has a log of its own.
+        let path = cluster.data.with_file_name("postgres.start.log");
+        let said = File::create(&path).map_err(at(&path))?;
+        let mut command = cluster.command("postgres");
+        command.arg("-D").arg(&cluster.data);
+        let socket_dir = format!("unix_socket_directories={}", cluster.socket_dir.display());
+        let given = cluster.settings.iter().map(String::as_str);
+        for setting in SETTINGS.into_iter().chain([socket_dir.as_str()]).chain(given) {
+            command.args(["-c", setting]);
+        }
+        // A group of its own, so that Ctrl-C stops the server first, and the database after it.
+        let child = command
+            .process_group(0)
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(said)
+            .spawn()?;
+        Ok(Self::Started(child))
+    }
+
+    /// The one that runs in the cluster's directory already, if any.
+    pub(super) fn running_in(cluster: &Cluster) -> Option<Self> {
+        let pid_file = fs::read_to_string(cluster.data.join("postmaster.pid")).ok()?;
+        let mut lines = pid_file.lines();
+        let pid = Pid::from_raw(lines.next()?.trim().parse().ok()?);
+        let named = Path::new(lines.next()?.trim()) == cluster.data;
+        // The number may have gone to another program since.
+        let program = fs::read(format!("/proc/{pid}/cmdline")).ok()?;
+        let is_postgres = String::from_utf8_lossy(&program).contains("postgres");
+        if !named || !is_postgres || !is_alive(pid) {
+            return None;
+        }
+        info!(
+            postgresql.pid = pid.as_raw(),
+            "a PostgreSQL that was left running is taken over"
+        );
+        Some(Self::Adopted(pid))
+    }
+
+    pub(super) fn has_ended(&mut self) -> bool {
+        match self {
+            Self::Started(child) => !matches!(child.try_wait(), Ok(None)),
+            Self::Adopted(pid) => !is_alive(*pid),
+        }
+    }
+
+    /// Has it break off all connections, write everything down, and end.
+    pub(super) fn stop(&mut self) -> Result<(), EmbeddedError> {
+        if self.has_ended() {
+            return Ok(());
+        }
+        self.signal(Signal::SIGINT)?;
+        if self.ends_within(STOPS_WITHIN) {
+            return Ok(());
+        }
+        warn!("the private PostgreSQL did not stop in time, it is stopped abruptly");
+        self.signal(Signal::SIGQUIT)?;
+        if self.ends_within(STOPS_WITHIN) {
+            return Ok(());
+        }
+        Err(EmbeddedError::Failed {
+            program: "postgres",
+            output: format!("process {} does not end", self.pid()),
+        })
+    }
+
+    fn pid(&self) -> Pid {
+        match self {
+            Self::Started(child) => Pid::from_raw(child.id().try_into().unwrap_or(i32::MAX)),
+            Self::Adopted(pid) => *pid,
+        }
+    }
+
+    fn signal(&self, signal: Signal) -> Result<(), EmbeddedError> {
+        match kill(self.pid(), signal) {
+            Ok(()) | Err(Errno::ESRCH) => Ok(()),
+            Err(errno) => Err(std::io::Error::from(errno).into()),
+        }
+    }
+
+    fn ends_within(&mut self, limit: Duration) -> bool {
+        let deadline = Instant::now() + limit;
+        while !self.has_ended() {
+            if Instant::now() > deadline {
+                return false;
+            }
+            thread::sleep(Duration::from_millis(20));
+        }
+        true
+    }
+}
+
+/// What differs from PostgreSQL's defaults.
+const SETTINGS: [&str; 10] = [
+    "listen_addresses=",
+    "unix_socket_permissions=0700",
+    "timezone=UTC",
+    "log_timezone=UTC",
+    "logging_collector=on",
+    "log_directory=log",
+    "log_filename=postgresql-%a.log",
+    "log_truncate_on_rotation=on",
+    "log_rotation_size=0",
+    "log_line_prefix=%m [%p] %u@%d ",
+];
+
+fn is_alive(pid: Pid) -> bool {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat"));
+    // A zombie that its parent has not reaped yet does nothing any more.
+    stat.is_ok_and(|stat| !stat.rsplit_once(") ").is_some_and(|(_, state)| state.starts_with('Z')))
+}

@@ -1,0 +1,163 @@
+//! A database for each test, in one PostgreSQL for the whole run.
+//!
+//! The first test starts it and migrates a template; every other database is a copy of that, made in some 50 ms. Set
+//! `WEIGHBRIDGE_TEST_DURABLE` where a test kills PostgreSQL and what was committed must be there afterwards.
+
+use std::{
+    env,
+    process::{Child, Command, Stdio},
+    sync::{Mutex, OnceLock},
+    thread,
+    time::Duration,
+};
+
+use secrecy::{ExposeSecret, SecretString};
+use weighbridge::db::{Pool, embedded::Embedded, identity::OnRestore, migrate, pool::PoolSettings};
+
+use super::folder::Folder;
+
+/// A migrated database of its own, dropped with this value.
+#[derive(Debug)]
+pub struct Database {
+    name: String,
+}
+
+impl Database {
+    /// With the schema of this version, and nothing in it but what migrations put there.
+    pub fn new() -> Self {
+        Self::copy_of("migrated")
+    }
+
+    /// Without any table.
+    pub fn empty() -> Self {
+        Self::copy_of("template1")
+    }
+
+    fn copy_of(template: &str) -> Self {
+        let name = format!("test_{:016x}", rand::random::<u64>());
+        cluster().execute(&format!(
+            "CREATE DATABASE {name} TEMPLATE {template} STRATEGY FILE_COPY"
+        ));
+        Self { name }
+    }
+
+    pub fn url(&self) -> SecretString {
+        cluster().url(&self.name)
+    }
+
+    /// As the server has it, of a few connections.
+    pub fn pool(&self) -> Pool {
+        let settings = PoolSettings {
+            size: 4,
+            ..PoolSettings::default()
+        };
+        Pool::new(&self.url(), settings, OnRestore::ignore()).unwrap()
+    }
+
+    /// A connection that takes any SQL.
+    pub async fn connect(&self) -> tokio_postgres::Client {
+        let (client, connection) = tokio_postgres::connect(self.url().expose_secret(), tokio_postgres::NoTls)
+            .await
+            .unwrap();
+        tokio::spawn(connection);
+        client
+    }
+}
+
+impl Drop for Database {
+    fn drop(&mut self) {
+        if !thread::panicking() {
+            cluster().execute(&format!("DROP DATABASE {} WITH (FORCE)", self.name));
+        }
+    }
+}
+
+/// The PostgreSQL of this run.
+struct Cluster {
+    embedded: Embedded,
+    /// One statement at a time: a database is not copied while another connection holds its template.
+    turn: Mutex<()>,
+    _cleaner: Child,
+}
+
+fn cluster() -> &'static Cluster {
+    static CLUSTER: OnceLock<Cluster> = OnceLock::new();
+    CLUSTER.get_or_init(Cluster::start)
+}
+
+impl Cluster {
+    fn start() -> Self {
+        let folder = Folder::new();
+        let cleaner = clean_up_after(&folder);
+        let durable = env::var_os("WEIGHBRIDGE_TEST_DURABLE").is_some();
+        let fast = [
+            "fsync=off",
+            "synchronous_commit=off",
+            "full_page_writes=off",
+            "max_connections=300",
+        ];
+        let settings = if durable { &fast[3..] } else { &fast[..] };
+        let cluster = Self {
+            embedded: Embedded::start(folder.path(), settings).unwrap(),
+            turn: Mutex::new(()),
+            _cleaner: cleaner,
+        };
+        // The cleaner removes it, for statics are not dropped.
+        std::mem::forget(folder);
+        cluster.execute("CREATE DATABASE migrated");
+        migrate::run(&cluster.url("migrated"), Duration::from_secs(10)).unwrap();
+        cluster
+    }
+
+    fn url(&self, database: &str) -> SecretString {
+        let url = self.embedded.url().expose_secret();
+        let (server, _) = url.rsplit_once('/').unwrap();
+        format!("{server}/{database}").into()
+    }
+
+    /// Runs one statement outside of all test databases, wherever the caller is.
+    fn execute(&self, statement: &str) {
+        let turn = self.turn.lock();
+        thread::scope(|scope| {
+            let run = || {
+                let runtime = tokio::runtime::Builder::new_current_thread()
+                    .enable_all()
+                    .build()
+                    .unwrap();
+                runtime.block_on(async {
+                    let url = self.url("postgres");
+                    let (client, connection) = tokio_postgres::connect(url.expose_secret(), tokio_postgres::NoTls)
+                        .await
+                        .unwrap();
+                    tokio::spawn(connection);
+                    client.batch_execute(statement).await.unwrap();
+                });
+            };
+            scope.spawn(run).join().unwrap();
+        });
+        drop(turn);
+    }
+}
+
+/// Starts a process that waits until this one has ended, however it did; then stops PostgreSQL and removes its files.
+fn clean_up_after(folder: &Folder) -> Child {
+    use std::os::unix::process::CommandExt;
+
+    let script = r#"
+        cat > /dev/null
+        postmaster=$(head -n 1 "$0/postgres/postmaster.pid")
+        kill -QUIT "$postmaster"
+        while kill -0 "$postmaster" 2> /dev/null; do sleep 0.05; done
+        rm -rf "$0"
+    "#;
+    Command::new("sh")
+        .arg("-c")
+        .arg(script)
+        .arg(folder.path())
+        .process_group(0)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap()
+}
