@@ -21,4 +21,7 @@ mod scratch;
 pub mod station;
 pub mod truck;
 
+#[cfg(test)]
+mod whole_chain;
+
 pub use error::SimError;

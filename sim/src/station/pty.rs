@@ -62,14 +62,12 @@ impl Pty {
     }
 
     fn is_open_elsewhere(&self) -> bool {
-        use std::os::fd::AsFd;
-        let mut watched = [nix::poll::PollFd::new(
-            self.master.as_fd(),
-            nix::poll::PollFlags::POLLOUT,
-        )];
-        let looked = nix::poll::poll(&mut watched, nix::poll::PollTimeout::ZERO);
-        let hung_up = |flags: nix::poll::PollFlags| flags.contains(nix::poll::PollFlags::POLLHUP);
-        looked.is_ok() && !watched[0].revents().is_some_and(hung_up)
+        let mut watched = [PollFd::new(self.master.as_fd(), PollFlags::POLLOUT)];
+        let looked = poll(&mut watched, PollTimeout::ZERO);
+        looked.is_ok()
+            && !watched[0]
+                .revents()
+                .is_some_and(|seen| seen.contains(PollFlags::POLLHUP))
     }
 }
 
