@@ -10,6 +10,7 @@
 
 pub mod board;
 pub mod chance;
+pub mod control;
 pub mod curve;
 pub mod encode;
 mod error;
@@ -20,6 +21,8 @@ pub mod load;
 mod scratch;
 pub mod station;
 pub mod truck;
+pub mod truth;
+pub mod yard;
 
 #[cfg(test)]
 mod whole_chain;

@@ -38,7 +38,7 @@ pub struct Truck {
 }
 
 /// The share of trucks with each habit; the rest is weighed in one pass.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default)]
 pub struct Habits {
     pub two_pass: f64,
     pub strangers: f64,

@@ -1,0 +1,157 @@
+//! What a comparison of truth and server can find, in words.
+
+use std::fmt;
+
+use weighbridge_protocol::Kilograms;
+
+/// One thing that is not as it was.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Finding {
+    /// The board said "저장", and the server has no capture of it.
+    Lost { stay: u64, plate: String, station_id: i64 },
+    /// One stay was captured more than once, gap captures aside.
+    Twice {
+        stay: u64,
+        plate: String,
+        captures: Vec<i64>,
+    },
+    /// The weight is further from the truth than one division.
+    Altered {
+        stay: u64,
+        plate: String,
+        capture: i64,
+        weight: Kilograms,
+        truth: Kilograms,
+    },
+    /// A capture at a moment when nothing stood there.
+    Phantom {
+        capture: i64,
+        station_id: i64,
+        weight: Kilograms,
+    },
+    /// A record names another truck than the one that stood there.
+    WrongTruck { record: i64, capture: i64, plate: String },
+    /// The edge said that it had committed this event.
+    EventMissing { epoch: String, seq: i64 },
+    /// Numbers of a day that nobody has and nothing explains.
+    NumbersMissing {
+        of: &'static str,
+        day: String,
+        numbers: Vec<i64>,
+    },
+    /// A completed record whose net is not its gross less its tare.
+    WrongNet { record: i64 },
+}
+
+/// What a comparison saw and found.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Verdict {
+    pub findings: Vec<Finding>,
+    pub stays: usize,
+    /// Stays to which the board said "저장".
+    pub confirmed: usize,
+    /// Stays that ended without its word, and were stored all the same: that is allowed.
+    pub recovered: usize,
+    pub captures: usize,
+    /// Captures marked `gap`; staff decide about them.
+    pub gaps: usize,
+    /// Trucks without a call that were weighed under another's call, as the rules have it.
+    pub strangers_under_a_call: usize,
+    pub committed_events: usize,
+}
+
+impl Verdict {
+    pub const fn is_clean(&self) -> bool {
+        self.findings.is_empty()
+    }
+}
+
+impl fmt::Display for Finding {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Lost {
+                stay,
+                plate,
+                station_id,
+            } => {
+                write!(
+                    f,
+                    "lost: stay {stay}, {plate} on station {station_id}, was told 저장 and has no capture"
+                )
+            }
+            Self::Twice { stay, plate, captures } => {
+                write!(
+                    f,
+                    "twice: stay {stay}, {plate}, has captures {captures:?}, expected one"
+                )
+            }
+            Self::Altered {
+                stay,
+                plate,
+                capture,
+                weight,
+                truth,
+            } => {
+                write!(
+                    f,
+                    "altered: capture {capture} of stay {stay}, {plate}, says {weight} kg, expected {truth} kg"
+                )
+            }
+            Self::Phantom {
+                capture,
+                station_id,
+                weight,
+            } => {
+                write!(
+                    f,
+                    "phantom: capture {capture} of {weight} kg, but nothing stood on station {station_id}"
+                )
+            }
+            Self::WrongTruck { record, capture, plate } => {
+                write!(
+                    f,
+                    "wrong truck: record {record} took capture {capture}, but {plate} stood there"
+                )
+            }
+            Self::EventMissing { epoch, seq } => {
+                write!(
+                    f,
+                    "event missing: the edge committed seq {seq} of epoch {epoch}, the server does not have it"
+                )
+            }
+            Self::NumbersMissing { of, day, numbers } => {
+                write!(
+                    f,
+                    "numbers missing: {of} of {day} lack {numbers:?}, expected them without gaps from 1"
+                )
+            }
+            Self::WrongNet { record } => write!(f, "wrong net: record {record} is not gross less tare"),
+        }
+    }
+}
+
+impl fmt::Display for Verdict {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for finding in &self.findings {
+            writeln!(f, "{finding}")?;
+        }
+        writeln!(
+            f,
+            "{} stays ({} confirmed, {} stored without the board's word), {} captures ({} gap), {} events committed by edges",
+            self.stays, self.confirmed, self.recovered, self.captures, self.gaps, self.committed_events,
+        )?;
+        if self.strangers_under_a_call > 0 {
+            writeln!(
+                f,
+                "{} strangers were weighed under another's call",
+                self.strangers_under_a_call
+            )?;
+        }
+        let result = if self.is_clean() {
+            "truth and server agree"
+        } else {
+            "truth and server differ"
+        };
+        write!(f, "{result}: {} findings", self.findings.len())
+    }
+}
