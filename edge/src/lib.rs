@@ -1,1 +1,18 @@
-//! Under construction.
+//! The gateway beside the scales: bytes of an indicator become weighings that are on disk before anybody is told.
+//!
+//! [`port`] → [`indicator`] → [`scale`] → [`buffer`] ⇒ [`link`]; beside them [`board`] and [`status`]. [`run`] wires them.
+
+pub mod board;
+pub mod buffer;
+pub mod cli;
+pub mod clock;
+pub mod config;
+pub mod exit;
+pub mod indicator;
+pub mod lines;
+pub mod link;
+pub mod port;
+pub mod run;
+pub mod scale;
+pub mod status;
+pub mod telemetry;

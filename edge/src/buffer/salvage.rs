@@ -1,0 +1,249 @@
+//! A damaged file is set aside, and what is whole of it goes on in a new one under its own identities.
+
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+};
+
+use chrono::Utc;
+use rusqlite::{Connection, OpenFlags, config::DbConfig, params};
+use weighbridge_protocol::link::{Event, EventBody, EventId};
+
+use super::{
+    BufferError, EpochRow,
+    events::insert,
+    file::{Salvaged, epochs},
+    schema,
+};
+
+/// What could be read of the damaged file.
+#[derive(Debug, Default)]
+struct Found {
+    epochs: Vec<EpochRow>,
+    events: BTreeMap<EventId, (Event, Option<EventId>, i64)>,
+}
+
+/// Sets the file at `path` aside and makes a new one of its readable rows. The caller opens a new epoch in it.
+pub(super) fn salvage(path: &Path) -> Result<(Connection, Salvaged), BufferError> {
+    let set_aside = set_aside(path)?;
+    let found = read(&set_aside);
+    let mut connection = schema::connect(path)?;
+    let lost = write(&mut connection, &found)?;
+    let salvaged = Salvaged {
+        set_aside,
+        kept: found.events.len() as u64,
+        lost,
+    };
+    tracing::error!(
+        kept = salvaged.kept,
+        lost = salvaged.lost,
+        set_aside = %salvaged.set_aside.display(),
+        "the buffer file was damaged: {} events salvaged, {} lost; the damaged file is {}",
+        salvaged.kept, salvaged.lost, salvaged.set_aside.display()
+    );
+    Ok((connection, salvaged))
+}
+
+/// Renames the file and its log together, so that SQLite still finds one by the other.
+fn set_aside(path: &Path) -> Result<PathBuf, BufferError> {
+    let aside = path.with_file_name(format!("buffer.db.corrupt-{}", Utc::now().format("%Y%m%dT%H%M%S%3fZ")));
+    for suffix in ["", "-wal"] {
+        let (from, to) = (with_suffix(path, suffix), with_suffix(&aside, suffix));
+        match std::fs::rename(&from, &to) {
+            Err(cause) if suffix.is_empty() || cause.kind() != std::io::ErrorKind::NotFound => {
+                return Err(BufferError::Directory { path: from, cause });
+            }
+            _ => (),
+        }
+    }
+    Ok(aside)
+}
+
+fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(suffix);
+    name.into()
+}
+
+/// Everything that reads well; a file that cannot even be opened gives nothing.
+fn read(path: &Path) -> Found {
+    let mut found = Found::default();
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let Ok(connection) = Connection::open_with_flags(path, flags) else {
+        return found;
+    };
+    // What was set aside is evidence: it is read with its log, and not changed by that.
+    let careful = connection
+        .set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)
+        .and_then(|_| connection.execute_batch("PRAGMA locking_mode = EXCLUSIVE; PRAGMA query_only = ON;"));
+    if let Err(error) = careful {
+        tracing::warn!(%error, "the damaged file is read without care");
+    }
+    found.epochs = epochs(&connection).unwrap_or_default();
+    let last_id = last_id(&connection, &found.epochs);
+    let mut id = 0;
+    while id < last_id {
+        // A scan stops at the first page that is damaged; the row behind it is looked for one by one.
+        id = scan_from(&connection, id, &mut found).max(id) + 1;
+    }
+    found
+}
+
+/// The highest row id that there can be: the table's own answer, or as many as identities were given.
+fn last_id(connection: &Connection, epochs: &[EpochRow]) -> i64 {
+    let given: i64 = epochs.iter().map(|epoch| epoch.next_seq).sum();
+    let asked = connection.query_row("SELECT max(id) FROM event", [], |row| row.get::<_, Option<i64>>(0));
+    asked.ok().flatten().unwrap_or(0).max(given)
+}
+
+/// Reads rows in order until one cannot be read; says the last id that was passed, or the highest possible at the end.
+fn scan_from(connection: &Connection, after: i64, found: &mut Found) -> i64 {
+    let Ok(mut statement) = connection.prepare_cached(
+        "SELECT id, body, sha256, receipt, reborn_from, committed_at FROM event WHERE id > ?1 ORDER BY id",
+    ) else {
+        return i64::MAX - 1;
+    };
+    let Ok(mut rows) = statement.query([after]) else {
+        return after;
+    };
+    let mut passed = after;
+    loop {
+        match rows.next() {
+            Ok(Some(row)) => {
+                passed = row.get(0).unwrap_or(passed + 1);
+                keep(row, found);
+            }
+            Ok(None) => return i64::MAX - 1,
+            Err(_) => return passed,
+        }
+    }
+}
+
+/// A row counts if its text is its hash's and says which event it is.
+fn keep(row: &rusqlite::Row<'_>, found: &mut Found) {
+    let text = |index| row.get::<_, String>(index).ok();
+    let (Some(body), Some(sha256)) = (text(1), text(2)) else {
+        return;
+    };
+    let Ok(EventBody { epoch, seq, .. }) = serde_json::from_str(&body) else {
+        return;
+    };
+    let receipt = text(3).and_then(|text| serde_json::from_str(&text).ok());
+    let event = Event {
+        epoch,
+        seq,
+        sha256,
+        body,
+        receipt,
+    };
+    if event.is_intact() {
+        let reborn_from = text(4).and_then(|id| identity(&id));
+        found
+            .events
+            .insert(EventId { epoch, seq }, (event, reborn_from, row.get(5).unwrap_or(0)));
+    }
+}
+
+fn identity(text: &str) -> Option<EventId> {
+    let (epoch, seq) = text.split_once(':')?;
+    Some(EventId {
+        epoch: epoch.parse().ok()?,
+        seq: seq.parse().ok()?,
+    })
+}
+
+/// Writes what was found, and says how many identities were given whose events are gone.
+fn write(connection: &mut Connection, found: &Found) -> Result<u64, BufferError> {
+    let transaction = connection.transaction()?;
+    let mut known = found.epochs.clone();
+    for EventId { epoch, seq } in found.events.keys() {
+        match known.iter_mut().find(|row| row.epoch == *epoch) {
+            Some(row) => {
+                row.next_seq = row.next_seq.max(seq + 1);
+                row.first_kept = row.first_kept.min(*seq);
+            }
+            // Its row is gone, and with it what was acknowledged: everything is sent again, and compared there.
+            None => known.push(EpochRow {
+                id: i64::MAX,
+                epoch: *epoch,
+                next_seq: seq + 1,
+                acked: 0,
+                first_kept: *seq,
+            }),
+        }
+    }
+    let mut lost = 0;
+    for row in &known {
+        transaction.execute(
+            "INSERT INTO epoch (epoch, next_seq, acked, first_kept, reason) VALUES (?1, ?2, ?3, ?4, 'kept')",
+            params![row.epoch.to_string(), row.next_seq, row.acked, row.first_kept],
+        )?;
+        let id = transaction.last_insert_rowid();
+        let id_of = |seq| EventId { epoch: row.epoch, seq };
+        let kept = found.events.range(id_of(0)..=id_of(i64::MAX));
+        let mut count = 0;
+        for (_, (event, reborn_from, committed_at)) in kept {
+            insert(&transaction, id, event, *reborn_from, *committed_at)?;
+            count += 1;
+        }
+        lost += u64::try_from(row.next_seq - row.first_kept - count).unwrap_or(0);
+    }
+    transaction.commit()?;
+    Ok(lost)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::FileExt;
+
+    use uuid::Uuid;
+    use weighbridge_protocol::link::Store;
+
+    use crate::buffer::{BufferFile, testing};
+
+    #[test]
+    fn a_damaged_page_costs_its_rows_and_no_others() {
+        let mut worth_it = 0;
+        for page in 1..12 {
+            let directory = tempfile::tempdir().unwrap();
+            let (epoch, written) = testing::file_with(directory.path(), 60);
+            let path = directory.path().join("buffer.db");
+            let pages = path.metadata().unwrap().len() / 4096;
+            if page >= pages {
+                break;
+            }
+            let file = std::fs::OpenOptions::new().write(true).open(&path).unwrap();
+            file.write_all_at(&[0xA5; 4096], page * 4096).unwrap();
+
+            let (file, opened) = BufferFile::open(directory.path(), Uuid::from_u128(2)).unwrap();
+            let Some(salvaged) = opened.salvaged else {
+                continue;
+            };
+            worth_it += 1;
+            let kept: Vec<_> = written.iter().filter(|id| testing::holds(&file, **id)).collect();
+            assert_eq!(salvaged.kept, kept.len() as u64, "page {page}");
+            let epochs = file.epochs().unwrap();
+            assert_ne!(
+                epochs.last().map(|row| row.epoch),
+                Some(epoch),
+                "a new epoch is open after page {page}"
+            );
+            assert!(salvaged.set_aside.exists());
+            if let Some(row) = epochs.iter().find(|row| row.epoch == epoch) {
+                let missing = u64::try_from(row.next_seq - row.first_kept).unwrap() - salvaged.kept;
+                assert_eq!(salvaged.lost, missing, "page {page}");
+            }
+        }
+        assert!(worth_it >= 3, "only {worth_it} pages were worth a salvage");
+    }
+
+    #[test]
+    fn a_file_that_is_no_database_is_set_aside() {
+        let directory = tempfile::tempdir().unwrap();
+        std::fs::write(directory.path().join("buffer.db"), [0x5A; 9000]).unwrap();
+        let (file, opened) = BufferFile::open(directory.path(), Uuid::from_u128(1)).unwrap();
+        let salvaged = opened.salvaged.unwrap();
+        assert_eq!((salvaged.kept, salvaged.lost, file.epochs().unwrap().len()), (0, 0, 1));
+        assert_eq!(std::fs::read(salvaged.set_aside).unwrap(), [0x5A; 9000]);
+    }
+}

@@ -1,0 +1,94 @@
+//! `check`, `status`, `protocols` and `--version`: things that are looked up and printed.
+
+use std::fmt::Write;
+
+use serde_json::{Value, json};
+use weighbridge_protocol::indicators::Protocol;
+
+use super::print;
+use crate::{config::Config, exit::Exit, status};
+
+pub(super) fn version(as_json: bool) -> Result<(), Exit> {
+    let version = env!("CARGO_PKG_VERSION");
+    if !as_json {
+        return print(&format!("weighbridge-edge {version}\n"));
+    }
+    let facts = json!({
+        "name": "weighbridge-edge",
+        "version": version,
+        "git_hash": env!("GIT_HASH"),
+        "build": env!("BUILD_PROFILE"),
+        "sqlite_version": rusqlite::version(),
+    });
+    print(&format!("{facts}\n"))
+}
+
+pub(super) fn protocols() -> Result<(), Exit> {
+    let mut text = String::new();
+    for protocol in Protocol::shipped() {
+        let line = protocol.line();
+        writeln!(
+            text,
+            "{:<24} {:<10} {}",
+            protocol.id(),
+            line.to_string(),
+            protocol.title()
+        )
+        .map_err(internal)?;
+    }
+    print(&text)
+}
+
+/// Says what a configuration that is right means; secrets are not in it.
+pub(super) fn checked(config: &Config) -> Result<(), Exit> {
+    let mut text = String::new();
+    writeln!(text, "data_dir  {}", config.data_dir.display()).map_err(internal)?;
+    writeln!(text, "server    {}", config.server.url.as_str()).map_err(internal)?;
+    for station in &config.stations {
+        writeln!(
+            text,
+            "station {} {} {}",
+            station.id,
+            station.port,
+            station.protocol.id()
+        )
+        .map_err(internal)?;
+    }
+    for board in &config.boards {
+        writeln!(
+            text,
+            "board {} tcp://{} {}, stations {:?}",
+            board.id, board.address, board.format.id, board.stations
+        )
+        .map_err(internal)?;
+    }
+    print(&format!("{text}ok\n"))
+}
+
+pub(super) fn status(config: &Config, as_json: bool) -> Result<(), Exit> {
+    let text = status::ask(&config.data_dir).map_err(Exit::Io)?;
+    if as_json {
+        return print(&format!("{}\n", text.trim_end()));
+    }
+    let status: Value = serde_json::from_str(&text).map_err(internal)?;
+    let Value::Object(facts) = status else {
+        return Err(Exit::Internal("the status is no object".to_owned()));
+    };
+    let mut lines = String::new();
+    for (name, value) in facts {
+        match value {
+            Value::Array(members) => {
+                for member in members {
+                    writeln!(lines, "{name:<18} {member}").map_err(internal)?;
+                }
+            }
+            Value::String(text) => writeln!(lines, "{name:<18} {text}").map_err(internal)?,
+            other => writeln!(lines, "{name:<18} {other}").map_err(internal)?,
+        }
+    }
+    print(&lines)
+}
+
+fn internal(error: impl std::error::Error) -> Exit {
+    Exit::Internal(error.to_string())
+}

@@ -1,0 +1,68 @@
+//! The shape of `edge.toml`, before any value is judged.
+
+use std::{collections::BTreeMap, path::PathBuf};
+
+use secrecy::SecretString;
+use serde::Deserialize;
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct File {
+    pub data_dir: PathBuf,
+    pub server: Server,
+    #[serde(default)]
+    pub station: Vec<Station>,
+    #[serde(default)]
+    pub board: Vec<Board>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Server {
+    pub url: String,
+    pub api_key: Option<SecretString>,
+    pub api_key_file: Option<PathBuf>,
+    pub ca_file: Option<PathBuf>,
+    pub client_cert: Option<PathBuf>,
+    pub client_key: Option<PathBuf>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Station {
+    pub id: i64,
+    pub port: String,
+    pub protocol: String,
+    #[serde(default)]
+    pub options: BTreeMap<String, Plain>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Board {
+    pub id: String,
+    pub address: String,
+    pub protocol: String,
+    pub stations: Option<Vec<i64>>,
+}
+
+/// An option's value; `--set` writes the same as text.
+#[derive(Debug, Deserialize)]
+#[serde(untagged)]
+pub(super) enum Plain {
+    Flag(bool),
+    Whole(i64),
+    Fraction(f64),
+    Text(String),
+}
+
+impl std::fmt::Display for Plain {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Flag(flag) => flag.fmt(f),
+            Self::Whole(number) => number.fmt(f),
+            Self::Fraction(number) => number.fmt(f),
+            Self::Text(text) => text.fmt(f),
+        }
+    }
+}

@@ -1,0 +1,293 @@
+//! `edge.toml`: read, judged as a whole, and turned into values that need no second look.
+//!
+//! - [`address`]: hosts, ports and the link's URL
+//! - [`board`]: the declared formats of display boards
+//! - [`choices`]: what `--set` and `[station.options]` take
+//! - [`problem`]: how a mistake is said
+
+pub mod address;
+pub mod board;
+pub mod choices;
+mod file;
+mod problem;
+
+use std::{
+    collections::HashSet,
+    path::{Path, PathBuf},
+};
+
+use figment::{
+    Figment,
+    providers::{Env, Format, Toml},
+};
+use secrecy::{ExposeSecret, SecretString};
+use weighbridge_protocol::{
+    indicators::{Options, Protocol},
+    scale::CaptureSettings,
+};
+
+use crate::port::PortAddress;
+pub use address::{AddressError, HostPort, LinkUrl};
+pub use board::BoardFormat;
+pub use choices::Choices;
+pub use problem::ConfigError;
+pub(crate) use problem::nearest;
+
+/// Settings from the environment begin with this, their parts parted by two underscores; they win over the file.
+pub const ENVIRONMENT: &str = "WEIGHBRIDGE_EDGE__";
+
+/// Everything an edge is told. Built by [`Config::read`], which opens no port.
+#[derive(Debug)]
+pub struct Config {
+    pub data_dir: PathBuf,
+    pub server: Server,
+    pub stations: Vec<Station>,
+    pub boards: Vec<Board>,
+}
+
+/// Where the events go.
+#[derive(Clone, Debug)]
+pub struct Server {
+    pub url: LinkUrl,
+    pub api_key: SecretString,
+    /// Certificates (PEM) to trust beside the public ones.
+    pub ca_file: Option<PathBuf>,
+    /// Certificate chain and key (PEM) with which this edge shows who it is.
+    pub client: Option<(PathBuf, PathBuf)>,
+}
+
+/// A scale and the indicator on it.
+#[derive(Clone, Debug)]
+pub struct Station {
+    pub id: i64,
+    pub port: PortAddress,
+    pub protocol: &'static Protocol,
+    /// Choices that the protocol is known to have.
+    pub options: Options,
+    /// Where capturing starts; the server's settings override it.
+    pub capture: CaptureSettings,
+}
+
+/// A display board.
+#[derive(Clone, Debug)]
+pub struct Board {
+    pub id: String,
+    pub address: HostPort,
+    pub format: BoardFormat,
+    /// The stations that own its lines, in order.
+    pub stations: Vec<i64>,
+}
+
+impl Config {
+    /// Reads and judges a configuration, the environment included.
+    pub fn read(path: &Path) -> Result<Self, ConfigError> {
+        let refuse = |problems| ConfigError {
+            file: path.to_owned(),
+            problems,
+        };
+        let text = std::fs::read_to_string(path).map_err(|error| refuse(vec![format!("cannot be read: {error}")]))?;
+        let file: file::File = Figment::from(Toml::string(&text))
+            .merge(Env::prefixed(ENVIRONMENT).split("__"))
+            .extract()
+            .map_err(|errors| refuse(errors.into_iter().map(|error| problem::said_by(&error)).collect()))?;
+        let mut problems = Vec::new();
+        let config = judge(file, &mut problems);
+        match config {
+            Some(config) if problems.is_empty() => Ok(config),
+            _ => Err(refuse(problems)),
+        }
+    }
+}
+
+fn judge(file: file::File, problems: &mut Vec<String>) -> Option<Config> {
+    if !file.data_dir.is_absolute() {
+        let written = file.data_dir.display();
+        problems.push(format!(
+            "data_dir is \"{written}\", expected an absolute path such as /var/lib/weighbridge-edge"
+        ));
+    }
+    let server = server(file.server, problems);
+    if file.station.is_empty() {
+        problems.push("no [[station]] is given, expected at least one with id, port and protocol".to_owned());
+    }
+    let stations: Vec<_> = file
+        .station
+        .into_iter()
+        .enumerate()
+        .filter_map(|(n, station)| self::station(n, &station, problems))
+        .collect();
+    once(
+        "station",
+        "id",
+        stations.iter().map(|station| station.id.to_string()),
+        problems,
+    );
+    once(
+        "station",
+        "port",
+        stations.iter().map(|station| station.port.place()),
+        problems,
+    );
+    let boards: Vec<_> = file
+        .board
+        .into_iter()
+        .enumerate()
+        .filter_map(|(n, board)| self::board(n, board, &stations, problems))
+        .collect();
+    once("board", "id", boards.iter().map(|board| board.id.clone()), problems);
+    once(
+        "board",
+        "address",
+        boards.iter().map(|board| board.address.to_string()),
+        problems,
+    );
+    Some(Config {
+        data_dir: file.data_dir,
+        server: server?,
+        stations,
+        boards,
+    })
+}
+
+/// Two members of a list may not share `key`.
+fn once(list: &str, key: &str, values: impl Iterator<Item = String>, problems: &mut Vec<String>) {
+    let mut seen = HashSet::new();
+    for value in values {
+        if seen.contains(&value) {
+            problems.push(format!("{list}: {key} {value} is given twice, expected each once"));
+        }
+        seen.insert(value);
+    }
+}
+
+fn server(file: file::Server, problems: &mut Vec<String>) -> Option<Server> {
+    let url = file
+        .url
+        .parse()
+        .map_err(|error: AddressError| problems.push(format!("server.url is {:?}, {error}", file.url)))
+        .ok();
+    let api_key = api_key(file.api_key, file.api_key_file.as_deref())
+        .map_err(|problem| problems.push(problem))
+        .ok();
+    let client = match (file.client_cert, file.client_key) {
+        (Some(certificate), Some(key)) => Some((certificate, key)),
+        (None, None) => None,
+        (Some(_), None) => {
+            problems.push("server.client_key is missing, expected the key of server.client_cert".to_owned());
+            None
+        }
+        (None, Some(_)) => {
+            problems.push("server.client_cert is missing, expected the certificate of server.client_key".to_owned());
+            None
+        }
+    };
+    let named = [
+        ("ca_file", &file.ca_file),
+        (
+            "client_cert",
+            &client.as_ref().map(|(certificate, _)| certificate.clone()),
+        ),
+        ("client_key", &client.as_ref().map(|(_, key)| key.clone())),
+    ];
+    for (key, path) in named {
+        if let Some(path) = path
+            && let Err(error) = std::fs::File::open(path)
+        {
+            problems.push(format!(
+                "server.{key} is \"{}\", expected a readable PEM file: {error}",
+                path.display()
+            ));
+        }
+    }
+    Some(Server {
+        url: url?,
+        api_key: api_key?,
+        ca_file: file.ca_file,
+        client,
+    })
+}
+
+/// The key from the configuration (or the environment) or from a file of its own, never from both.
+fn api_key(key: Option<SecretString>, file: Option<&Path>) -> Result<SecretString, String> {
+    let key = match (key, file) {
+        (Some(_), Some(_)) => {
+            return Err("server.api_key and server.api_key_file are both given, expected one of them".to_owned());
+        }
+        (Some(key), None) => key,
+        (None, Some(path)) => std::fs::read_to_string(path)
+            .map(|text| SecretString::from(text.trim().to_owned()))
+            .map_err(|error| {
+                format!(
+                    "server.api_key_file is \"{}\", expected a readable file: {error}",
+                    path.display()
+                )
+            })?,
+        (None, None) => {
+            return Err(format!(
+                "server.api_key is missing, expected api_key, api_key_file or {ENVIRONMENT}SERVER__API_KEY"
+            ));
+        }
+    };
+    let text = key.expose_secret();
+    if text.is_empty() || !text.bytes().all(|byte| byte.is_ascii_graphic()) {
+        return Err("server.api_key is empty or has blanks or control characters, expected the key as \"weighbridge edge create\" printed it".to_owned());
+    }
+    Ok(key)
+}
+
+fn station(n: usize, file: &file::Station, problems: &mut Vec<String>) -> Option<Station> {
+    let mut wrong = |problem: String| problems.push(format!("station[{n}].{problem}"));
+    if file.id < 1 {
+        wrong(format!("id is {}, expected a number from 1 on", file.id));
+    }
+    let port = file
+        .port
+        .parse()
+        .map_err(|error| wrong(format!("port is {:?}, {error}", file.port)))
+        .ok();
+    let protocol = Protocol::named(&file.protocol)
+        .map_err(|error| wrong(format!("protocol: {error}")))
+        .ok();
+    let mut choices = Choices::default();
+    for (key, value) in &file.options {
+        if let Err(problem) = choices.set(key, &value.to_string()) {
+            wrong(format!("options: {problem}"));
+        }
+    }
+    let capture = choices
+        .capture_settings()
+        .map_err(|problem| wrong(format!("options: {problem}")))
+        .ok();
+    if let Some(Err(problem)) = protocol.map(|protocol| choices.decoder(protocol)) {
+        wrong(format!("options: {problem}"));
+    }
+    Some(Station {
+        id: file.id,
+        port: port?,
+        protocol: protocol?,
+        options: choices.options,
+        capture: capture?,
+    })
+}
+
+fn board(n: usize, file: file::Board, stations: &[Station], problems: &mut Vec<String>) -> Option<Board> {
+    let mut wrong = |problem: String| problems.push(format!("board[{n}].{problem}"));
+    let address = file.address.strip_prefix("tcp://").unwrap_or_default().parse();
+    let address = address
+        .map_err(|_: AddressError| wrong(format!("address is {:?}, expected tcp://host:port", file.address)))
+        .ok();
+    let format = BoardFormat::shipped(&file.protocol)
+        .map_err(|problem| wrong(format!("protocol is {:?}, {problem}", file.protocol)))
+        .ok();
+    let known: Vec<i64> = stations.iter().map(|station| station.id).collect();
+    let named = file.stations.unwrap_or_else(|| known.clone());
+    for id in named.iter().filter(|id| !known.contains(id)) {
+        wrong(format!("stations names {id}, expected the id of a [[station]]"));
+    }
+    Some(Board {
+        id: file.id,
+        address: address?,
+        format: format?,
+        stations: named,
+    })
+}

@@ -1,0 +1,181 @@
+//! The port of an indicator: a serial device or a TCP serial server, opened, read, and opened again when it goes.
+//!
+//! - [`address`]: where it is plugged in
+//! - [`open`]: opening it, and what stands in the way
+
+pub mod address;
+pub mod open;
+
+use std::{sync::Arc, time::Duration};
+
+use actix::{Actor, AsyncContext, Context, WrapFuture};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt, ReadHalf, WriteHalf},
+    sync::watch,
+    time::{MissedTickBehavior, interval, sleep, timeout},
+};
+use tracing::{info, warn};
+use weighbridge_protocol::indicators::Poll;
+use weighbridge_supervision::Handle;
+
+use crate::{
+    clock::Clock,
+    indicator::{BytesHeard, Indicator, PortChanged},
+};
+pub use address::{NotAPort, PortAddress};
+pub use open::{PortError, Wire};
+
+/// A port that went is tried again after this, and then more and more rarely
+const FIRST_PAUSE: Duration = Duration::from_millis(100);
+/// down to this: an adapter that is plugged in again is back within two seconds.
+const LONGEST_PAUSE: Duration = Duration::from_millis(1500);
+/// A request that the line does not take in this time is given up.
+const WRITE_WITHIN: Duration = Duration::from_secs(1);
+/// How long the indicator may take to decode and commit what was heard before the next bytes are read.
+const TAKEN_WITHIN: Duration = Duration::from_secs(30);
+
+/// One port. It speaks to its [`Indicator`] and takes no messages.
+#[derive(Debug)]
+pub struct Port {
+    plug: Plug,
+}
+
+/// What a port needs.
+#[derive(Clone, Debug)]
+pub struct Plug {
+    pub station_id: i64,
+    pub address: PortAddress,
+    /// What to send to an indicator that speaks only when asked.
+    pub poll: Option<Poll>,
+    pub clock: Clock,
+    pub indicator: Handle<Indicator>,
+    /// Counts the ports that have been tried, for whoever waits for READY.
+    pub tried: Arc<watch::Sender<usize>>,
+}
+
+impl Port {
+    pub const fn new(plug: Plug) -> Self {
+        Self { plug }
+    }
+}
+
+impl Actor for Port {
+    type Context = Context<Self>;
+
+    fn started(&mut self, ctx: &mut Context<Self>) {
+        ctx.spawn(self.plug.clone().serve().into_actor(self));
+    }
+}
+
+impl Plug {
+    /// Opens, reads and opens again, for ever.
+    async fn serve(self) {
+        let mut pause = FIRST_PAUSE;
+        let mut said = None;
+        let mut is_first = true;
+        loop {
+            let opened = open::open(&self.address).await;
+            if std::mem::take(&mut is_first) {
+                self.tried.send_modify(|tried| *tried += 1);
+            }
+            let end = match opened {
+                Ok(wire) => {
+                    let (heard, end) = self.listen(wire, &mut said).await;
+                    if heard {
+                        pause = FIRST_PAUSE;
+                    }
+                    end
+                }
+                Err(error) => error,
+            };
+            if said.as_ref() != Some(&end) {
+                warn!(station.id = self.station_id, port = %self.address, "port of station {}: {end}", self.station_id);
+                self.tell(PortChanged {
+                    trouble: Some(end.to_string()),
+                });
+                said = Some(end);
+            }
+            sleep(pause).await;
+            pause = (pause * 2).min(LONGEST_PAUSE);
+        }
+    }
+
+    /// Reads until the port goes. Says whether anything was heard, and why it ended.
+    async fn listen(&self, wire: Box<dyn Wire>, said: &mut Option<PortError>) -> (bool, PortError) {
+        let (mut reader, mut writer) = tokio::io::split(wire);
+        let mut bytes = [0; 4096];
+        let mut heard = false;
+        let asking = self.ask_again_and_again(&mut writer);
+        tokio::pin!(asking);
+        loop {
+            let read = tokio::select! {
+                read = read(&mut reader, &mut bytes) => read,
+                error = &mut asking => Err(error),
+            };
+            let count = match read {
+                Ok(0) => return (heard, PortError::Gone(self.address.place())),
+                Ok(count) => count,
+                Err(error) => return (heard, self.broken(&error)),
+            };
+            if !std::mem::replace(&mut heard, true) {
+                info!(station.id = self.station_id, port = %self.address, "port of station {} is open", self.station_id);
+                self.tell(PortChanged { trouble: None });
+                *said = None;
+            }
+            let message = BytesHeard {
+                at_ms: self.clock.mono_ms(),
+                bytes: bytes[..count].to_vec(),
+            };
+            if let Err(error) = self.indicator.ask(message, TAKEN_WITHIN).await {
+                warn!(
+                    station.id = self.station_id,
+                    bytes = count,
+                    "{count} bytes of station {} were not taken: {error}",
+                    self.station_id
+                );
+            }
+        }
+    }
+
+    /// Sends the poll's requests in turn; ends only by an error. An indicator that streams is never asked.
+    async fn ask_again_and_again(&self, writer: &mut WriteHalf<Box<dyn Wire>>) -> std::io::Error {
+        let Some(poll) = &self.poll else {
+            return std::future::pending().await;
+        };
+        let mut turn = interval(poll.every);
+        turn.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        for request in poll.requests.iter().cycle() {
+            turn.tick().await;
+            match timeout(WRITE_WITHIN, writer.write_all(request)).await {
+                Ok(Ok(())) => (),
+                Ok(Err(error)) => return error,
+                Err(_) => return std::io::ErrorKind::TimedOut.into(),
+            }
+        }
+        std::future::pending().await
+    }
+
+    /// An adapter that was pulled out answers EIO.
+    fn broken(&self, error: &std::io::Error) -> PortError {
+        match error.raw_os_error().map(nix::Error::from_raw) {
+            Some(nix::Error::EIO | nix::Error::ENXIO | nix::Error::ENODEV) => PortError::Gone(self.address.place()),
+            _ => PortError::Other {
+                place: self.address.place(),
+                reason: error.to_string(),
+            },
+        }
+    }
+
+    fn tell(&self, change: PortChanged) {
+        if let Err(error) = self.indicator.tell(change) {
+            warn!(
+                station.id = self.station_id,
+                "station {} was not told of its port: {error}", self.station_id
+            );
+        }
+    }
+}
+
+async fn read(reader: &mut ReadHalf<Box<dyn Wire>>, bytes: &mut [u8]) -> std::io::Result<usize> {
+    reader.read(bytes).await
+}

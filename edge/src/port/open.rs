@@ -1,0 +1,119 @@
+//! Opening a port, and saying what stands in the way.
+
+use std::{io, path::Path, time::Duration};
+
+use tokio::{
+    io::{AsyncRead, AsyncWrite},
+    net::TcpStream,
+    time::timeout,
+};
+use tokio_serial::{DataBits, ErrorKind, SerialPortBuilderExt, StopBits};
+use weighbridge_protocol::indicators::{Line, Parity};
+
+use super::PortAddress;
+
+/// A converter that does not answer within this is treated as absent.
+const CONNECT_WITHIN: Duration = Duration::from_secs(3);
+
+/// Why a port cannot be read. The same reason twice is said once.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+pub enum PortError {
+    #[error("{0} is not there; plug the adapter in, or correct the station's port")]
+    Missing(String),
+    #[error("{0} is held by another process; stop that one (fuser {0} names it)")]
+    Held(String),
+    #[error("{0} is no serial device; correct the station's port")]
+    NotSerial(String),
+    #[error("{0} may not be opened; add this user to the group that owns it (often dialout)")]
+    Forbidden(String),
+    #[error("{place} cannot be opened: {reason}")]
+    Other { place: String, reason: String },
+    #[error("{0} has gone")]
+    Gone(String),
+}
+
+/// The bytes of an indicator, whatever carries them.
+pub trait Wire: AsyncRead + AsyncWrite + Unpin + Send {}
+impl<T: AsyncRead + AsyncWrite + Unpin + Send> Wire for T {}
+
+/// Opens the port, for this process alone.
+pub async fn open(address: &PortAddress) -> Result<Box<dyn Wire>, PortError> {
+    match address {
+        PortAddress::Serial { device, line } => open_serial(device, *line),
+        PortAddress::Tcp(at) => {
+            let place = address.place();
+            let refused = |reason: String| PortError::Other { place, reason };
+            match timeout(CONNECT_WITHIN, TcpStream::connect(at.to_string())).await {
+                Ok(Ok(stream)) => Ok(Box::new(stream)),
+                Ok(Err(error)) => Err(refused(error.to_string())),
+                Err(_) => Err(refused(format!("no answer within {CONNECT_WITHIN:?}"))),
+            }
+        }
+    }
+}
+
+fn open_serial(device: &Path, line: Line) -> Result<Box<dyn Wire>, PortError> {
+    let place = device.display().to_string();
+    let opened = tokio_serial::new(place.as_str(), line.baud)
+        .data_bits(match line.data_bits {
+            7 => DataBits::Seven,
+            _ => DataBits::Eight,
+        })
+        .parity(match line.parity {
+            Parity::None => tokio_serial::Parity::None,
+            Parity::Even => tokio_serial::Parity::Even,
+            Parity::Odd => tokio_serial::Parity::Odd,
+        })
+        .stop_bits(if line.stop_bits == 2 {
+            StopBits::Two
+        } else {
+            StopBits::One
+        })
+        .open_native_async();
+    match opened {
+        Ok(stream) => Ok(Box::new(stream)),
+        Err(error) => Err(match error.kind() {
+            ErrorKind::Io(io::ErrorKind::PermissionDenied) => PortError::Forbidden(place),
+            ErrorKind::NoDevice if device.exists() => PortError::Held(place),
+            ErrorKind::NoDevice | ErrorKind::Io(io::ErrorKind::NotFound) => PortError::Missing(place),
+            _ if is_no_device(device) => PortError::NotSerial(place),
+            _ => PortError::Other {
+                place,
+                reason: error.to_string(),
+            },
+        }),
+    }
+}
+
+fn is_no_device(path: &Path) -> bool {
+    use std::os::unix::fs::FileTypeExt;
+    path.metadata().is_ok_and(|file| !file.file_type().is_char_device())
+}
+
+#[cfg(test)]
+mod tests {
+    use nix::pty::openpty;
+
+    use super::*;
+
+    async fn refusal(device: &str) -> PortError {
+        let address = format!("serial://{device}").parse().unwrap();
+        open(&address).await.err().unwrap()
+    }
+
+    #[actix_rt::test]
+    async fn what_stands_in_the_way_is_named() {
+        let missing = "/dev/ttyThatIsNotThere".to_owned();
+        assert_eq!(refusal(&missing).await, PortError::Missing(missing));
+
+        let file = tempfile::NamedTempFile::new().unwrap();
+        let plain = file.path().display().to_string();
+        assert_eq!(refusal(&plain).await, PortError::NotSerial(plain));
+
+        let ends = openpty(None, None).unwrap();
+        let device = nix::unistd::ttyname(&ends.slave).unwrap().display().to_string();
+        let first = open(&format!("serial://{device}").parse().unwrap()).await.unwrap();
+        assert_eq!(refusal(&device).await, PortError::Held(device));
+        drop(first);
+    }
+}

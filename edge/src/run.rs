@@ -1,0 +1,277 @@
+//! `run`: wires the actors, says READY, and ends when told to. The one place that knows them all.
+
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
+
+use actix_rt::{Arbiter, System};
+use tokio::{
+    signal::unix::{SignalKind, signal},
+    sync::{Notify, watch},
+};
+use tracing::{error, info};
+use weighbridge_protocol::{indicators::Decoder, link::messages::StationState};
+use weighbridge_supervision::{Handle, Policy, Spec, Tree};
+
+use crate::{
+    board::Board,
+    buffer::{Buffer, BufferError, BufferFile, DirectoryLock, Salvaged},
+    cli,
+    clock::Clock,
+    config::{self, Config},
+    exit::Exit,
+    indicator::{Hearing, Indicator},
+    lines::Lines,
+    link::{Link, LinkStatus, Needs},
+    port::{Plug, Port},
+    scale::{self, Announcements, Deck, Scale},
+    status::{Sources, StationSource, StatusPage},
+};
+
+/// All that is in hand is finished within this after SIGTERM.
+const DRAIN_WITHIN: Duration = Duration::from_secs(8);
+/// An indicator that says nothing for this long is down.
+const SILENCE_LIMIT: Duration = Duration::from_secs(3);
+
+/// Weighs until SIGTERM or SIGINT.
+pub fn run(config: Config) -> Result<(), Exit> {
+    let lock = DirectoryLock::take(&config.data_dir).map_err(|error| refused(&error))?;
+    let clock = Clock::of_this_machine().map_err(|error| Exit::Internal(error.to_string()))?;
+    // Looking through a large file takes its time: it is done before anybody watches for a sign of life.
+    let (file, opened) = BufferFile::open(&lock.directory, clock.boot()).map_err(|error| refused(&error))?;
+    drop(file);
+    System::new().block_on(async {
+        let tree = Tree::new(Policy::default(), |why| {
+            error!("{why}");
+            Exit::Internal(why.to_string()).leave_at_once()
+        })?;
+        let yard = Yard::start(&tree, config, clock, opened.salvaged)?;
+        yard.until_every_port_was_tried().await?;
+        cli::print(&format!(
+            "READY pid={} addr=unix:{}\n",
+            std::process::id(),
+            yard.address
+        ))?;
+        until_told_to_end().await?;
+        info!("ending: what is in hand is finished first");
+        let late = tree.drain(DRAIN_WITHIN).await;
+        if late.is_empty() {
+            Ok(())
+        } else {
+            Err(Exit::Internal(format!("not finished in time: {}", late.join(", "))))
+        }
+    })
+}
+
+fn refused(error: &BufferError) -> Exit {
+    let cause = std::error::Error::source(error)
+        .map(|cause| format!(": {cause}"))
+        .unwrap_or_default();
+    match error {
+        BufferError::Newer { .. } => Exit::Usage(error.to_string()),
+        _ => Exit::Io(format!("{error}{cause}")),
+    }
+}
+
+async fn until_told_to_end() -> std::io::Result<()> {
+    let (mut term, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+    tokio::select! {
+        _ = term.recv() => (),
+        _ = interrupt.recv() => (),
+    }
+    Ok(())
+}
+
+/// What is running.
+#[derive(Debug)]
+struct Yard {
+    address: String,
+    ports: usize,
+    tried: watch::Receiver<usize>,
+}
+
+/// What one station has for the others.
+struct Wired {
+    scale: Handle<Scale>,
+    deck: watch::Receiver<Option<Deck>>,
+    source: StationSource,
+}
+
+/// What every station needs.
+struct Common<'a> {
+    tree: &'a Tree,
+    clock: Clock,
+    buffer: Handle<Buffer>,
+    lines: Arc<Lines>,
+    tried: Arc<watch::Sender<usize>>,
+}
+
+impl Yard {
+    fn start(tree: &Tree, config: Config, clock: Clock, salvaged: Option<Salvaged>) -> Result<Self, Exit> {
+        let committed = Arc::new(Notify::new());
+        let buffer = start_buffer(tree, &config, clock, &committed, salvaged)?;
+        let (tried, was_tried) = watch::channel(0);
+        let common = Common {
+            tree,
+            clock,
+            buffer: buffer.clone(),
+            lines: Arc::default(),
+            tried: Arc::new(tried),
+        };
+        tree.supervisor("stations").map_err(internal)?;
+        let wired: Vec<Wired> = config
+            .stations
+            .iter()
+            .map(|station| common.start_station(station))
+            .collect::<Result<_, _>>()?;
+        let needs = Arc::new(Needs {
+            server: config.server,
+            stations: config
+                .stations
+                .iter()
+                .map(|station| StationState {
+                    station_id: station.id,
+                    protocol: station.protocol.id().to_owned(),
+                })
+                .collect(),
+            clock,
+            buffer: buffer.clone(),
+            committed,
+            scales: wired
+                .iter()
+                .map(|wired| (wired.source.station_id, wired.scale.clone()))
+                .collect(),
+            decks: wired.iter().map(|wired| wired.deck.clone()).collect(),
+            lines: Arc::clone(&common.lines),
+            shown: watch::Sender::new(LinkStatus::default()),
+        });
+        let link = needs.shown.subscribe();
+        tree.start(Spec::new("link", "link").on("link"), move || {
+            Link::new(Arc::clone(&needs))
+        })
+        .map_err(internal)?;
+        let sources = Arc::new(Sources {
+            directory: config.data_dir.clone(),
+            buffer,
+            link,
+            boards: start_boards(tree, config.boards, &common.lines)?,
+            stations: wired.into_iter().map(|wired| wired.source).collect(),
+            tree: tree.clone(),
+        });
+        tree.start(Spec::new("status", "status").on("link"), move || {
+            StatusPage::new(Arc::clone(&sources))
+        })
+        .map_err(internal)?;
+        Ok(Self {
+            address: config.data_dir.join("status.sock").display().to_string(),
+            ports: config.stations.len(),
+            tried: was_tried,
+        })
+    }
+
+    /// A port that is not there does not hold up the others, but each has been looked at once.
+    async fn until_every_port_was_tried(&self) -> Result<(), Exit> {
+        let mut tried = self.tried.clone();
+        tried
+            .wait_for(|tried| *tried >= self.ports)
+            .await
+            .map(drop)
+            .map_err(internal)
+    }
+}
+
+/// The file belongs to one thread: it cannot be given to another one while the first may still be writing.
+fn start_buffer(
+    tree: &Tree,
+    config: &Config,
+    clock: Clock,
+    committed: &Arc<Notify>,
+    salvaged: Option<Salvaged>,
+) -> Result<Handle<Buffer>, Exit> {
+    tree.bind("buffer", Arbiter::try_new()?.handle());
+    let (directory, committed) = (config.data_dir.clone(), Arc::clone(committed));
+    let make = move || Buffer::new(directory.clone(), clock, Arc::clone(&committed), salvaged.clone());
+    tree.start(Spec::new("buffer", "buffer").on("buffer"), make)
+        .map_err(internal)
+}
+
+impl Common<'_> {
+    fn start_station(&self, station: &config::Station) -> Result<Wired, Exit> {
+        let id = station.id;
+        let (deck, seen) = watch::channel(None);
+        let (hearing, heard) = watch::channel(Hearing::default());
+        let needs = scale::Station {
+            id,
+            capture: station.capture,
+            clock: self.clock,
+            buffer: self.buffer.clone(),
+            announcements: Announcements {
+                lines: Arc::clone(&self.lines),
+                deck: Arc::new(deck),
+            },
+        };
+        let scale = self.start("scale", id, move || Scale::new(needs.clone()))?;
+        let decoder = Decoder::new(station.protocol, &station.options).map_err(internal)?;
+        let (told, hearing) = (scale.clone(), Arc::new(hearing));
+        let indicator = self.start("indicator", id, move || {
+            Indicator::new(id, decoder.clone(), SILENCE_LIMIT, told.clone(), Arc::clone(&hearing))
+        })?;
+        let plug = Plug {
+            station_id: id,
+            address: station.port.clone(),
+            poll: station.protocol.poll(&station.options).map_err(internal)?,
+            clock: self.clock,
+            indicator,
+            tried: Arc::clone(&self.tried),
+        };
+        self.start("port", id, move || Port::new(plug.clone()))?;
+        let source = StationSource {
+            station_id: id,
+            port: station.port.to_string(),
+            protocol: station.protocol.id().to_owned(),
+            deck: seen.clone(),
+            hearing: heard,
+        };
+        Ok(Wired {
+            scale,
+            deck: seen,
+            source,
+        })
+    }
+
+    fn start<A>(
+        &self,
+        kind: &'static str,
+        station_id: i64,
+        make: impl Fn() -> A + Send + Sync + 'static,
+    ) -> Result<Handle<A>, Exit>
+    where
+        A: actix::Actor<Context = actix::Context<A>>,
+    {
+        let spec = Spec::new(kind, format!("{kind}-{station_id}"))
+            .under("stations")
+            .on("stations");
+        self.tree.start(spec, make).map_err(internal)
+    }
+}
+
+fn start_boards(
+    tree: &Tree,
+    boards: Vec<config::Board>,
+    lines: &Arc<Lines>,
+) -> Result<BTreeMap<String, watch::Receiver<bool>>, Exit> {
+    let mut shown = BTreeMap::new();
+    for board in boards {
+        let (is_shown, seen) = watch::channel(false);
+        shown.insert(board.id.clone(), seen);
+        let (board, lines, is_shown) = (Arc::new(board), Arc::clone(lines), Arc::new(is_shown));
+        let spec = Spec::new("board", format!("board-{}", board.id)).on("boards");
+        tree.start(spec, move || {
+            Board::new(Arc::clone(&board), Arc::clone(&lines), Arc::clone(&is_shown))
+        })
+        .map_err(internal)?;
+    }
+    Ok(shown)
+}
+
+fn internal(error: impl std::error::Error) -> Exit {
+    Exit::Internal(error.to_string())
+}
