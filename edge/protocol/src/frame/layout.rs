@@ -35,7 +35,7 @@ pub enum Op {
         width: usize,
         meanings: Vec<(Vec<u8>, Facts)>,
     },
-    /// A text in a wider field, blanks around it, in capitals or not.
+    /// A text in a wider field, blanks around it, in capitals or not; `Err*` is any text that begins so.
     Padded {
         width: usize,
         meanings: Vec<(Vec<u8>, Facts)>,
@@ -70,10 +70,13 @@ pub enum Slot {
 /// How an indicator writes its own number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum DeviceForm {
-    Text,
-    /// One byte that is the number plus this base; below the base it is the number itself.
+    Digits,
+    /// Capital letters.
+    Letters,
+    /// One byte that is the number plus this base; a byte below the base is the number itself, where it may be that.
     Byte {
         base: u8,
+        or_binary: bool,
     },
 }
 
@@ -174,7 +177,11 @@ impl Layout {
 
     /// Whether it begins like any number, so that the end of a longer number could pass for it.
     pub fn begins_like_a_number(&self) -> bool {
-        !matches!(self.ops.first(), Some(Op::Byte(_))) && b"0 .+-".iter().any(|byte| self.can_start_with(*byte))
+        match self.ops.as_slice() {
+            [Op::Number { .. } | Op::Padded { .. }, ..] => true,
+            [Op::Word { width: 1, .. }, Op::Number { .. }, ..] => b" +-".iter().any(|byte| self.can_start_with(*byte)),
+            _ => false,
+        }
     }
 }
 
@@ -237,10 +244,8 @@ impl Op {
             Self::Word { meanings, .. } => meanings.iter().map(|(word, _)| common(word, there)).max().unwrap_or(0),
             Self::Bits(values) => while_true(&|byte| values[usize::from(byte)].is_some()),
             Self::Number { form, .. } => while_true(&|byte| form.admits(byte)),
-            Self::Device {
-                form: DeviceForm::Text, ..
-            } => while_true(&|byte| byte.is_ascii_alphanumeric()),
-            Self::Any(_) | Self::Rest { .. } | Self::Device { .. } => there.len(),
+            Self::Device { form, .. } => while_true(&|byte| form.admits(byte)),
+            Self::Any(_) | Self::Rest { .. } => there.len(),
             Self::Check { kind, .. } => while_true(&|byte| !kind.is_text() || byte >= b' '),
         }
     }
@@ -250,7 +255,7 @@ impl Op {
         match self {
             Self::Word { meanings, .. } => return tell(meanings, |word| word == field, found),
             Self::Padded { meanings, .. } => {
-                return tell(meanings, |word| word.eq_ignore_ascii_case(field.trim_ascii()), found);
+                return tell(meanings, |word| is_written(word, field.trim_ascii()), found);
             }
             Self::Bits(values) => {
                 let facts = values[usize::from(field[0])].unwrap_or_default();
@@ -265,6 +270,16 @@ impl Op {
     }
 }
 
+impl DeviceForm {
+    const fn admits(self, byte: u8) -> bool {
+        match self {
+            Self::Digits => byte.is_ascii_digit(),
+            Self::Letters => byte.is_ascii_uppercase(),
+            Self::Byte { base, or_binary } => byte > base || or_binary,
+        }
+    }
+}
+
 fn common(word: &[u8], there: &[u8]) -> usize {
     word.iter().zip(there).take_while(|(wanted, got)| wanted == got).count()
 }
@@ -275,6 +290,13 @@ fn tell(meanings: &[(Vec<u8>, Facts)], is_it: impl Fn(&[u8]) -> bool, found: &mu
         found.facts = found.facts.and(*facts);
     }
     meaning.is_some()
+}
+
+fn is_written(word: &[u8], text: &[u8]) -> bool {
+    match word.strip_suffix(b"*") {
+        Some(start) => text.starts_with(start),
+        None => text.eq_ignore_ascii_case(word),
+    }
 }
 
 fn note(slot: Slot, form: NumberForm, texts: &[(Vec<u8>, Facts)], field: &[u8], found: &mut Found) {

@@ -13,6 +13,6 @@ mod stream;
 pub use checksum::{Checksum, Over};
 pub use facts::{Facts, Flags, Shift};
 pub use layout::{Amount, DeviceForm, Found, Layout, Op, Slot};
-pub use number::{Number, NumberForm, TextForm};
+pub use number::{Number, NumberForm, Point, TextForm};
 pub use plan::{Attempt, Plan};
 pub use stream::{Piece, Rejection, Stream};

@@ -22,22 +22,29 @@ pub enum NumberForm {
 /// What a number in text may look like beyond blanks and digits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TextForm {
-    /// The decimal point, where one may stand.
-    pub point: Option<u8>,
+    pub point: Point,
     pub signed: bool,
     /// The last character is the first of the number.
     pub reversed: bool,
     pub trailing_blanks: bool,
 }
 
+/// Whether a number has a decimal point, and how it is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Point {
+    Never,
+    Maybe(u8),
+    Always(u8),
+}
+
 /// No field of an indicator is wider; wider ones could not be exact in 64 bits.
 pub const WIDEST: usize = 18;
 
 impl NumberForm {
-    /// Whether `byte` can stand in such a field at all. Text other than digits can: indicators write `OVER` there.
+    /// Whether `byte` can stand in such a field at all. Letters can: indicators write `OVER` there.
     pub fn admits(self, byte: u8) -> bool {
         match self {
-            Self::Text(_) => byte >= b' ',
+            Self::Text(_) => byte.is_ascii_alphanumeric() || b" +-.,^_".contains(&byte),
             Self::Bcd => byte >> 4 < 10 && byte & 0x0F < 10,
             Self::Binary => true,
         }
@@ -83,7 +90,7 @@ impl TextForm {
                     count += 1;
                     decimals = decimals.map(|places| places + 1);
                 }
-                _ if self.point == Some(*byte) && decimals.is_none() => decimals = Some(0),
+                _ if self.point.is(*byte) && decimals.is_none() => decimals = Some(0),
                 b' ' if self.trailing_blanks => {
                     rest = skip_blanks(after);
                     break;
@@ -93,7 +100,14 @@ impl TextForm {
             rest = after;
         }
         let digits = if negative { -digits } else { digits };
-        (count > 0 && rest.is_empty()).then_some(Number { digits, decimals })
+        let is_whole = count > 0 && rest.is_empty() && (decimals.is_some() || !matches!(self.point, Point::Always(_)));
+        is_whole.then_some(Number { digits, decimals })
+    }
+}
+
+impl Point {
+    const fn is(self, byte: u8) -> bool {
+        matches!(self, Self::Maybe(point) | Self::Always(point) if point == byte)
     }
 }
 
@@ -107,7 +121,7 @@ mod tests {
     use super::*;
 
     const PLAIN: TextForm = TextForm {
-        point: Some(b'.'),
+        point: Point::Maybe(b'.'),
         signed: true,
         reversed: false,
         trailing_blanks: false,
@@ -140,7 +154,24 @@ mod tests {
             check(PLAIN, field, None);
         }
         check(TextForm { signed: false, ..PLAIN }, "-5", None);
-        check(TextForm { point: None, ..PLAIN }, "1.5", None);
+        check(
+            TextForm {
+                point: Point::Never,
+                ..PLAIN
+            },
+            "1.5",
+            None,
+        );
+    }
+
+    #[test]
+    fn a_point_may_be_needed() {
+        let needed = TextForm {
+            point: Point::Always(b'.'),
+            ..PLAIN
+        };
+        check(needed, "018340.", Some((18340, Some(0))));
+        check(needed, "0183405", None);
     }
 
     #[test]
@@ -159,7 +190,7 @@ mod tests {
         check(padded, "0183 40", None);
         check(
             TextForm {
-                point: Some(b','),
+                point: Point::Maybe(b','),
                 ..PLAIN
             },
             "12,5",

@@ -17,8 +17,13 @@ pub struct Stream {
     held: Vec<u8>,
     /// The same with the top bit cleared, where the plan asks for it.
     masked: Vec<u8>,
-    /// Where the next frame is tried; what lies before it will be rejected.
+    /// Up to where all was told.
+    told: usize,
+    /// Where the next frame is tried; what lies between is no frame.
     next: usize,
+    /// Where a frame ends that begins at `told` and has a wrong checksum. It may be a frame that lost its end, with the
+    /// beginning of the next one in place of its checksum; so that is looked for before it is rejected.
+    doubted: Option<usize>,
     /// The byte before the first one held.
     before: Option<u8>,
     /// Where the most promising of the rejected tries began, and how many bytes it had right.
@@ -60,7 +65,9 @@ impl Stream {
             plan,
             held: Vec::new(),
             masked: Vec::new(),
+            told: 0,
             next: 0,
+            doubted: None,
             before: None,
             promising: (0, 0),
         }
@@ -73,18 +80,17 @@ impl Stream {
             if self.plan.mask7 {
                 self.masked.extend(gulp.iter().map(|byte| byte & 0x7F));
             }
-            let told = self.scan(false, tell);
-            self.forget(told);
+            self.scan(false, tell);
+            self.forget();
         }
     }
 
     /// The bytes have ended, or the line fell silent: tells of what is left, and begins afresh.
     pub fn finish(&mut self, tell: &mut impl FnMut(Piece<'_>)) {
-        let told = self.scan(true, tell);
-        self.reject(told, self.held.len(), tell);
-        self.held.clear();
-        self.masked.clear();
-        (self.next, self.before, self.promising) = (0, None, (0, 0));
+        self.scan(true, tell);
+        self.reject(self.held.len(), tell);
+        self.forget();
+        self.before = None;
     }
 
     /// How many bytes are kept.
@@ -96,112 +102,124 @@ impl Stream {
         if self.plan.mask7 { &self.masked } else { &self.held }
     }
 
-    /// Tries frames from `next` on until more bytes are needed; returns up to where all was told.
-    fn scan(&mut self, at_end: bool, tell: &mut impl FnMut(Piece<'_>)) -> usize {
-        let (mut told, mut in_the_tail) = (0, false);
-        while let Some(byte) = self.seen().get(self.next).copied() {
-            if told == self.next && self.plan.may_stand_between(byte) {
+    /// Tries frames from `next` on until more bytes are needed.
+    fn scan(&mut self, at_end: bool, tell: &mut impl FnMut(Piece<'_>)) {
+        let mut in_the_tail = false;
+        loop {
+            if self.doubted == Some(self.next) {
+                self.reject(self.next, tell);
+            }
+            let Some(byte) = self.seen().get(self.next).copied() else {
+                return;
+            };
+            if self.told == self.next && self.plan.may_stand_between(byte) {
                 self.next += 1;
-                told = self.next;
+                self.told = self.next;
                 continue;
             }
-            let before = if self.next == 0 {
-                self.before
-            } else {
-                Some(self.seen()[self.next - 1])
-            };
-            match self.plan.attempt(&self.seen()[self.next..], before) {
-                Attempt::Whole { len, found } => {
-                    self.reject(told, self.next, tell);
-                    told = self.next + len;
-                    self.accept(told - len, told, found, tell);
-                }
-                Attempt::Partial if !at_end => break,
-                Attempt::Partial => {
-                    if !in_the_tail {
-                        self.reject(told, self.next, tell);
-                        (told, in_the_tail) = (self.next, true);
-                    }
+            match self.plan.attempt(&self.seen()[self.next..], self.byte_before_next()) {
+                Attempt::Whole { len, found } => self.whole(len, found, tell),
+                Attempt::Partial if !at_end => return,
+                Attempt::Partial if self.doubted.is_none() && !in_the_tail => {
+                    self.reject(self.next, tell);
                     self.next += 1;
+                    in_the_tail = true;
                 }
-                Attempt::Broken { matched } => told = self.pass_over(told, matched, tell),
+                Attempt::Partial => self.next += 1,
+                Attempt::Broken { .. } if self.doubted.is_some() => self.next += 1,
+                Attempt::Broken { matched } => self.pass_over(matched, tell),
             }
         }
-        told
     }
 
-    /// No frame begins at `next`. What lies before it may now be over as well; returns up to where all was told.
-    fn pass_over(&mut self, mut told: usize, matched: usize, tell: &mut impl FnMut(Piece<'_>)) -> usize {
-        let (best_at, best) = self.promising;
-        let begins = self.plan.is_marked() && self.plan.was_meant(matched) && self.next >= best_at + best;
-        if begins && self.plan.was_meant(best) {
-            self.reject(told, self.next, tell);
-            told = self.next;
-        }
-        if begins || matched > self.promising.1 {
-            self.promising = (self.next, matched);
-        }
-        self.next += 1;
-        let is_long = self.next - told >= HELD_FRAMES * self.plan.longest();
-        if is_long || self.plan.ends(&self.seen()[told..self.next]) {
-            self.reject(told, self.next, tell);
-            told = self.next;
-        }
-        told
+    fn byte_before_next(&self) -> Option<u8> {
+        self.next
+            .checked_sub(1)
+            .map_or(self.before, |at| self.seen().get(at).copied())
     }
 
-    fn accept(&mut self, from: usize, to: usize, found: Found, tell: &mut impl FnMut(Piece<'_>)) {
-        let raw = &self.held[from..to];
+    /// A frame lies at `next`.
+    fn whole(&mut self, len: usize, found: Found, tell: &mut impl FnMut(Piece<'_>)) {
+        let end = self.next + len;
+        if self.doubted.is_some_and(|doubted| end <= doubted) {
+            self.next += 1;
+            return;
+        }
+        self.reject(self.next, tell);
+        if found.checksum_wrong {
+            self.doubted = Some(end);
+            self.next += 1;
+            return;
+        }
+        let raw = &self.held[self.next..end];
         match found.why_not() {
             Some(why) => tell(Piece::Rejected { raw, why }),
             None if found.facts.flags.any(Flags::QUIET) => (),
             None => tell(Piece::Frame { raw, found }),
         }
-        self.next = to;
-        self.promising = (to, 0);
+        (self.told, self.next, self.promising) = (end, end, (end, 0));
     }
 
-    /// Tells of a stretch without a frame. What lies before the most promising try in it is told apart.
-    fn reject(&mut self, from: usize, to: usize, tell: &mut impl FnMut(Piece<'_>)) {
+    /// No frame begins at `next`. What lies before it may now be over as well.
+    fn pass_over(&mut self, matched: usize, tell: &mut impl FnMut(Piece<'_>)) {
+        let (best_at, best) = self.promising;
+        let begins = self.plan.is_marked() && self.plan.was_meant(matched) && self.next >= best_at + best;
+        if begins && self.plan.was_meant(best) {
+            self.reject(self.next, tell);
+        }
+        if begins || matched > self.promising.1 {
+            self.promising = (self.next, matched);
+        }
+        self.next += 1;
+        let is_long = self.next - self.told >= HELD_FRAMES * self.plan.longest();
+        if is_long || self.plan.ends(&self.seen()[self.told..self.next]) {
+            self.reject(self.next, tell);
+        }
+    }
+
+    /// Tells of what was not told yet, up to `to`, as no frame. What lies before the most promising try is told apart.
+    fn reject(&mut self, to: usize, tell: &mut impl FnMut(Piece<'_>)) {
         let (best_at, matched) = self.promising;
-        let was_meant = self.plan.was_meant(matched) && best_at < to;
-        let split = if was_meant && self.plan.was_meant(to - best_at) {
-            best_at.max(from)
-        } else {
-            from
-        };
-        for (from, to, was_meant) in [(from, split, false), (split, to, was_meant)] {
+        let was_meant = best_at < to && self.plan.was_meant(matched) && self.plan.was_meant(to - best_at);
+        let split = if was_meant { best_at.max(self.told) } else { self.told };
+        for (from, to) in [(self.told, split), (split, to)] {
             if from < to {
-                let why = self.diagnose(&self.seen()[from..to], was_meant && best_at == from);
+                let matched = if best_at == from { matched } else { 0 };
+                let why = self.diagnose(&self.seen()[from..to], matched);
                 tell(Piece::Rejected {
                     raw: &self.held[from..to],
                     why,
                 });
             }
         }
-        self.promising = (to, 0);
+        (self.told, self.doubted, self.promising) = (to, None, (to, 0));
     }
 
-    fn diagnose(&self, stretch: &[u8], was_meant: bool) -> Rejection {
+    /// `matched` of these bytes began a frame.
+    fn diagnose(&self, stretch: &[u8], matched: usize) -> Rejection {
         if self.plan.attempt(stretch, None) == Attempt::Partial {
             Rejection::Incomplete
-        } else if self.plan.has_length(stretch.len()) && (was_meant || self.plan.ends(stretch)) {
+        } else if self.doubted.is_some() {
+            Rejection::Checksum
+        } else if self.plan.has_length(stretch.len()) && (matched > 0 || self.plan.ends(stretch)) {
             Rejection::Format
-        } else if was_meant {
+        } else if self.plan.was_meant(matched) {
             Rejection::Length
         } else {
             Rejection::Noise
         }
     }
 
-    /// Lets go of the first `count` bytes.
-    fn forget(&mut self, count: usize) {
-        if let Some(last) = count.checked_sub(1) {
+    /// Lets go of the bytes that were told of.
+    fn forget(&mut self) {
+        if let Some(last) = self.told.checked_sub(1) {
             self.before = Some(self.seen()[last]);
-            self.held.drain(..count);
-            self.masked.drain(..count.min(self.masked.len()));
-            self.next -= count;
-            self.promising.0 = self.promising.0.saturating_sub(count);
+            self.held.drain(..self.told);
+            self.masked.drain(..self.told.min(self.masked.len()));
+            self.next -= self.told;
+            self.doubted = self.doubted.map(|end| end - self.told);
+            self.promising.0 = self.promising.0.saturating_sub(self.told);
+            self.told = 0;
         }
     }
 }

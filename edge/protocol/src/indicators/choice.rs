@@ -2,13 +2,18 @@
 
 use super::{
     declaration::{Declaration, FrameText},
-    layout_text::Token,
+    layout_text::{self, Token},
     options::{OptionError, Options},
 };
 
 /// The options that this protocol knows.
 pub fn known(declaration: &Declaration) -> Vec<&'static str> {
-    let holds = |wanted: &Token| declaration.frames.iter().any(|frame| contains(&frame.tokens, wanted));
+    let holds = |wanted: &Token| {
+        declaration
+            .frames
+            .iter()
+            .any(|frame| layout_text::contains(&frame.tokens, wanted))
+    };
     let when = |key: &str| {
         declaration
             .frames
@@ -29,14 +34,6 @@ pub fn known(declaration: &Declaration) -> Vec<&'static str> {
         _ => true,
     };
     Options::KEYS.into_iter().filter(known).collect()
-}
-
-fn contains(tokens: &[Token], wanted: &Token) -> bool {
-    tokens.iter().any(|token| match (token, wanted) {
-        (Token::Optional(inner), _) => contains(inner, wanted),
-        (Token::Field { name, .. }, Token::Field { name: other, .. }) => name == other,
-        _ => token == wanted,
-    })
 }
 
 pub fn check(declaration: &Declaration, options: &Options) -> Result<(), OptionError> {

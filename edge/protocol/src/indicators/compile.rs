@@ -1,7 +1,7 @@
 //! From a declaration and a site's options to a plan that the stream can follow.
 
 use crate::{
-    frame::{Checksum, DeviceForm, Facts, Flags, Layout, NumberForm, Op, Plan, Slot, TextForm},
+    frame::{Checksum, DeviceForm, Facts, Flags, Layout, NumberForm, Op, Plan, Point, Slot, TextForm},
     reading::Mode,
 };
 
@@ -47,7 +47,12 @@ pub fn plan(declaration: &Declaration, options: &Options) -> Result<Plan, Misfit
         .map(|registers| registers.frames(options))
         .transpose()?;
     for frame in choice::frames(declaration, options).chain(modbus.iter().flatten()) {
+        // A site that names a checksum wants it in every frame that can have one.
+        let needed = matches!(options.checksum, Some(Some(_))) && layout_text::contains(&frame.tokens, &Token::Check);
         for tokens in layout_text::spelled_out(&frame.tokens) {
+            if needed && !layout_text::contains(&tokens, &Token::Check) {
+                continue;
+            }
             layouts.push(
                 Compiler {
                     declaration,
@@ -239,11 +244,18 @@ impl Compiler<'_> {
         if width > widest {
             return Err(self.wrong(&format!("{name} is {width} bytes wide"), &format!("at most {widest}")));
         }
+        let separator = self.options.decimal_separator.unwrap_or(b'.');
+        let point = match number.with_point {
+            Some(with_point) if with_point == width => Point::Always(separator),
+            Some(_) => Point::Never,
+            None if number.pointless => Point::Never,
+            None => Point::Maybe(separator),
+        };
         let form = match number.writing {
             Writing::Bcd => NumberForm::Bcd,
             Writing::Binary => NumberForm::Binary,
             Writing::Text => NumberForm::Text(TextForm {
-                point: (!number.pointless).then_some(self.options.decimal_separator.unwrap_or(b'.')),
+                point,
                 signed: !together.has_sign,
                 reversed: number.reversed,
                 trailing_blanks: number.trailing_blanks,

@@ -39,7 +39,7 @@ impl Decoder {
         let choices = Choices {
             unit: options.unit.unwrap_or_default(),
             decimals: options.decimals.unwrap_or(0),
-            address: options.address.clone(),
+            address: protocol.address(options),
         };
         protocol.poll(options)?;
         Ok(Self {
@@ -146,8 +146,8 @@ fn text((digits, decimals): (i64, u8)) -> String {
 
 fn device(field: &[u8], form: DeviceForm) -> String {
     match form {
-        DeviceForm::Text => String::from_utf8_lossy(field).into_owned(),
-        DeviceForm::Byte { base } => {
+        DeviceForm::Digits | DeviceForm::Letters => String::from_utf8_lossy(field).into_owned(),
+        DeviceForm::Byte { base, .. } => {
             let byte = field.first().copied().unwrap_or(0);
             byte.checked_sub(base).unwrap_or(byte).to_string()
         }

@@ -38,6 +38,8 @@ pub struct NumberField {
     pub reversed: bool,
     /// Whether the field never holds a decimal point.
     pub pointless: bool,
+    /// The width at which there must be a point; at any other width there is none.
+    pub with_point: Option<usize>,
     pub trailing_blanks: bool,
     /// Texts that may stand in place of digits.
     pub texts: Vec<(Vec<u8>, Facts)>,
@@ -54,8 +56,10 @@ pub enum Writing {
 /// The names of fields that are numbers.
 pub const NUMBERS: [&str; 4] = ["weight", "gross", "net", "tare"];
 
-/// What is expected as the form of a number.
-const FORMS: &str = "\"text\", \"bcd\" (low byte first) or \"binary\" (high byte first)";
+// What is expected as a form.
+const DEVICE_FORMS: &str =
+    "\"digits\", \"letters\", \"byte above 0x30\" with any base, or \"byte above 0x30 or binary\"";
+const NUMBER_FORMS: &str = "\"text\", \"bcd\" (low byte first) or \"binary\" (high byte first)";
 
 const WIDTHS: std::ops::Range<usize> = 1..25;
 
@@ -74,7 +78,7 @@ impl Field {
             }),
             "device" => Some(Self::Device {
                 width: None,
-                form: DeviceForm::Text,
+                form: DeviceForm::Digits,
             }),
             "sign" => words(&[("+", "nothing"), (" ", "nothing"), ("-", "negative")]),
             "decimals" => words(&[
@@ -116,45 +120,66 @@ impl Field {
 }
 
 fn number(table: &Table<'_>) -> Result<Field, DeclarationError> {
-    table.only(&["width", "form", "reversed", "point", "trailing_blanks", "texts"])?;
-    let form = table.text("form", FORMS)?;
+    table.only(&[
+        "width",
+        "form",
+        "reversed",
+        "point",
+        "with_point",
+        "trailing_blanks",
+        "texts",
+    ])?;
+    let form = table.text("form", NUMBER_FORMS)?;
     let writing = match form.as_ref().map_or("text", |form| form.value) {
         "text" => Writing::Text,
         "bcd" => Writing::Bcd,
         "binary" => Writing::Binary,
-        _ => return Err(form.map_or_else(|| table.missing("form", FORMS), |form| table.wrong_text(&form, FORMS))),
+        _ => {
+            return Err(form.map_or_else(
+                || table.missing("form", NUMBER_FORMS),
+                |form| table.wrong_text(&form, NUMBER_FORMS),
+            ));
+        }
     };
     Ok(Field::Number(NumberField {
         width: table.number("width", WIDTHS)?,
         writing,
         reversed: table.yes("reversed")?.unwrap_or(false),
         pointless: !table.yes("point")?.unwrap_or(true),
+        with_point: table.number("with_point", WIDTHS)?,
         trailing_blanks: table.yes("trailing_blanks")?.unwrap_or(false),
         texts: meanings(table, "texts")?,
     }))
 }
 
 fn device(table: &Table<'_>) -> Result<Field, DeclarationError> {
-    const FORMS: &str = "\"text\", \"byte\", or \"byte above 0x30\" with any base";
     table.only(&["width", "form"])?;
     let width = table.number("width", WIDTHS)?;
-    let Some(form) = table.text("form", FORMS)? else {
+    let Some(form) = table.text("form", DEVICE_FORMS)? else {
         return Ok(Field::Device {
             width,
-            form: DeviceForm::Text,
+            form: DeviceForm::Digits,
         });
     };
     let form = match form.value {
-        "text" => DeviceForm::Text,
-        "byte" => DeviceForm::Byte { base: 0 },
+        "digits" => DeviceForm::Digits,
+        "letters" => DeviceForm::Letters,
         above => {
+            let (above, or_binary) = above
+                .strip_suffix(" or binary")
+                .map_or((above, false), |above| (above, true));
             let base = above.strip_prefix("byte above ").and_then(layout_text::byte);
             DeviceForm::Byte {
-                base: base.ok_or_else(|| table.wrong_text(&form, FORMS))?,
+                base: base.ok_or_else(|| table.wrong_text(&form, DEVICE_FORMS))?,
+                or_binary,
             }
         }
     };
-    let width = if form == DeviceForm::Text { width } else { Some(1) };
+    let width = if matches!(form, DeviceForm::Byte { .. }) {
+        Some(1)
+    } else {
+        width
+    };
     Ok(Field::Device { width, form })
 }
 

@@ -95,6 +95,15 @@ pub fn spelled_out(tokens: &[Token]) -> Vec<Vec<Token>> {
     })
 }
 
+/// Whether `wanted` is among them, optional or not; a field by its name alone.
+pub fn contains(tokens: &[Token], wanted: &Token) -> bool {
+    tokens.iter().any(|token| match (token, wanted) {
+        (Token::Optional(inner), _) => contains(inner, wanted),
+        (Token::Field { name, .. }, Token::Field { name: other, .. }) => name == other,
+        _ => token == wanted,
+    })
+}
+
 fn next_word(rest: &str) -> Result<(&str, &str), (String, String)> {
     if let Some(inner) = rest.strip_prefix('\'') {
         let end = inner
@@ -125,7 +134,7 @@ fn token(word: &str) -> Result<Token, (String, String)> {
     let (name, width) = match word.split_once(':') {
         Some((name, width)) => (
             name,
-            Some(widths(width).ok_or_else(|| wrong(word, "a width such as 8 or 8-10, up to 99"))?),
+            Some(widths(width).ok_or_else(|| wrong(word, "a width such as 8 or 8-10, up to 200"))?),
         ),
         None => (word, None),
     };
@@ -159,7 +168,7 @@ pub fn byte(word: &str) -> Option<u8> {
 }
 
 fn widths(text: &str) -> Option<Width> {
-    let number = |text: &str| text.parse::<usize>().ok().filter(|width| (1..=99).contains(width));
+    let number = |text: &str| text.parse::<usize>().ok().filter(|width| (1..=200).contains(width));
     let (least, most) = text
         .split_once('-')
         .map_or((number(text), number(text)), |(a, b)| (number(a), number(b)));
@@ -217,7 +226,7 @@ mod tests {
             "STX ]",
             "Weight:8",
             "0x1",
-            "weight:100",
+            "weight:201",
         ] {
             let (problem, expected) = parse(wrong).unwrap_err();
             assert!(problem.contains("is not understood") && !expected.is_empty(), "{wrong}");

@@ -14,6 +14,7 @@ use super::{
 #[derive(Clone, Debug)]
 pub struct Registers {
     pub request: Vec<u8>,
+    pub every_ms: u64,
     /// Register number as manuals count, such as 40007, the field in it, and how many registers it takes.
     known: Vec<(usize, String, usize)>,
     line: usize,
@@ -25,7 +26,6 @@ const MOST_REGISTERS: usize = 32;
 
 /// What a read request asks for.
 struct Request {
-    slave: u8,
     function: u8,
     first: usize,
     count: usize,
@@ -38,7 +38,7 @@ const REGISTERS: &str = "registers such as 40008 = \"gross:2\" (field and how ma
 impl Registers {
     /// Reads the table `[modbus]`.
     pub fn declared(table: &Table<'_>) -> Result<Self, DeclarationError> {
-        table.only(&["request", "registers"])?;
+        table.only(&["request", "every_ms", "registers"])?;
         let text = table.required("request", REQUEST)?;
         let request = bytes_from_hex(text.value).filter(|bytes| Request::parse(bytes).is_some());
         let request = request.ok_or_else(|| table.wrong_text(&text, REQUEST))?;
@@ -54,8 +54,10 @@ impl Registers {
                 .ok_or_else(|| registers.wrong_text(&text, REGISTERS))
         };
         let known = registers.keys().map(one).collect::<Result<_, _>>()?;
+        let every_ms = table.number("every_ms", 20..10_001)?.unwrap_or(100);
         Ok(Self {
             request,
+            every_ms: every_ms as u64,
             known,
             line: table.line_of(&text),
         })
@@ -79,18 +81,23 @@ impl Registers {
         }
     }
 
+    /// The indicator that a site asks, where it says so.
+    pub fn address(options: &Options) -> Option<String> {
+        let own = options
+            .request
+            .as_ref()
+            .and_then(|request| request.first())
+            .map(u8::to_string);
+        own.or_else(|| options.address.clone())
+    }
+
     /// The frames that answer the site's request: the registers, or an exception.
     pub fn frames(&self, options: &Options) -> Result<Vec<FrameText>, OptionError> {
         let bytes = self.request(options)?;
         let Some(request) = Request::parse(&bytes) else {
             return Ok(Vec::new());
         };
-        let is_chosen = options.request.is_some() || options.address.is_some();
-        let device = if is_chosen {
-            Token::Bytes(vec![request.slave])
-        } else {
-            field("device", 1)
-        };
+        let device = field("device", 1);
         let byte_count = u8::try_from(request.count * 2).unwrap_or(u8::MAX);
         let mut reply = vec![device.clone(), Token::Bytes(vec![request.function, byte_count])];
         reply.extend(self.contents(&request));
@@ -163,7 +170,6 @@ impl Request {
             && (1..=MOST_REGISTERS).contains(&usize::from(*count))
             && Checksum::Crc16Modbus.matches(covered, sent);
         is_good.then(|| Self {
-            slave: *slave,
             function: *function,
             first: usize::from(u16::from_be_bytes([*first_high, *first_low])),
             count: usize::from(*count),

@@ -27,7 +27,7 @@ pub fn poll(declaration: &Declaration, options: &Options) -> Result<Option<Poll>
     if let Some(registers) = &declaration.modbus {
         return Ok(Some(Poll {
             requests: vec![registers.request(options)?],
-            every,
+            every: Duration::from_millis(registers.every_ms),
         }));
     }
     if let Some(own) = &options.request {

@@ -8,6 +8,7 @@ use super::{
     declaration::Declaration,
     document::DeclarationError,
     line::Line,
+    modbus::Registers,
     options::{OptionError, Options},
     poll::{self, Poll},
     shipped,
@@ -133,6 +134,15 @@ impl Protocol {
     /// What to send with these options; None where the indicator speaks by itself.
     pub fn poll(&self, options: &Options) -> Result<Option<Poll>, OptionError> {
         poll::poll(&self.declaration, options)
+    }
+
+    /// The indicator that a site listens to, where it says so.
+    pub(super) fn address(&self, options: &Options) -> Option<String> {
+        if self.declaration.modbus.is_some() {
+            Registers::address(options)
+        } else {
+            options.address.clone()
+        }
     }
 
     pub(super) fn plan(&self, options: &Options) -> Result<Plan, OptionError> {

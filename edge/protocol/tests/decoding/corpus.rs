@@ -3,7 +3,7 @@
 //! A corpus is named for its protocol. `set KEY=VALUE …` chooses options for the lines that follow (`set` alone none),
 //! `hex bytes | JSON | JSON …` are bytes and everything that `decode` prints for them, and `#` names the source.
 
-use std::path::Path;
+use std::{path::Path, sync::OnceLock};
 
 use weighbridge_protocol::indicators::{Decoder, Options, Protocol};
 
@@ -23,8 +23,9 @@ impl Sample {
 }
 
 /// All lines of all corpora.
-pub fn samples() -> Vec<Sample> {
-    Protocol::shipped().iter().flat_map(of_protocol).collect()
+pub fn samples() -> &'static [Sample] {
+    static SAMPLES: OnceLock<Vec<Sample>> = OnceLock::new();
+    SAMPLES.get_or_init(|| Protocol::shipped().iter().flat_map(of_protocol).collect())
 }
 
 /// What `decode` prints for bytes that arrive in these pieces.

@@ -2,6 +2,8 @@
 
 use proptest::prelude::*;
 
+use weighbridge_protocol::indicators::{Decoder, Options, Protocol};
+
 use crate::corpus::{Sample, decode, samples};
 
 /// Bytes that hurt: starts and ends of frames, digits, and what noise leaves.
@@ -34,25 +36,59 @@ fn noise() -> impl Strategy<Value = Vec<Vec<u8>>> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(64) })]
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(400) })]
 
     #[test]
-    fn any_cut_of_any_stream_of_any_protocol_decodes_alike(noise in noise(), cuts in prop::collection::vec(any::<usize>(), 0..30)) {
+    fn any_cut_of_any_stream_of_any_protocol_decodes_alike(
+        chosen in any::<prop::sample::Index>(),
+        noise in noise(),
+        cuts in prop::collection::vec(any::<usize>(), 0..30),
+    ) {
         let all = samples();
-        for sample in &all {
-            let bytes = stream(sample, &all, &noise);
-            let whole = decode(&mut sample.decoder(), [bytes.as_slice()]);
-            prop_assert_eq!(&whole, &decode(&mut sample.decoder(), pieces(&bytes, &cuts)), "{}", sample.place);
-            prop_assert_eq!(&whole, &decode(&mut sample.decoder(), bytes.chunks(1)), "{} byte by byte", sample.place);
-        }
+        let sample = chosen.get(all);
+        let bytes = stream(sample, all, &noise);
+        let mut decoder = sample.decoder();
+        let whole = decode(&mut decoder, [bytes.as_slice()]);
+        prop_assert_eq!(&whole, &decode(&mut decoder, pieces(&bytes, &cuts)), "{}", sample.place);
+        prop_assert_eq!(&whole, &decode(&mut decoder, bytes.chunks(1)), "{} byte by byte", sample.place);
     }
 
     #[test]
-    fn noise_alone_never_makes_it_panic_and_little_is_kept(noise in prop::collection::vec(any::<u8>(), 0..5000)) {
-        for sample in &samples() {
-            let mut decoder = sample.decoder();
-            decoder.push(&noise, &mut |_| ());
-            prop_assert!(decoder.held() <= 1300, "{} holds {}", sample.place, decoder.held());
+    fn noise_alone_never_makes_it_panic_and_little_is_kept(
+        chosen in any::<prop::sample::Index>(),
+        noise in prop::collection::vec(any::<u8>(), 0..5000),
+    ) {
+        let all = samples();
+        let sample = chosen.get(all);
+        let mut decoder = sample.decoder();
+        decoder.push(&noise, &mut |_| ());
+        prop_assert!(decoder.held() <= 1300, "{} holds {}", sample.place, decoder.held());
+    }
+}
+
+#[test]
+fn every_sample_decodes_alike_byte_by_byte() {
+    for sample in samples() {
+        assert_eq!(
+            decode(&mut sample.decoder(), sample.bytes.chunks(1)),
+            sample.expected,
+            "{}",
+            sample.place
+        );
+    }
+}
+
+#[test]
+fn endless_bytes_without_a_frame_are_told_of_in_pieces_and_not_kept() {
+    for protocol in Protocol::shipped() {
+        let mut decoder = Decoder::new(protocol, &Options::default()).unwrap();
+        let mut told = 0;
+        for _ in 0..20 {
+            decoder.push(&b"\xFFA".repeat(500), &mut |decoded| {
+                told += decoded.map_or_else(|garbled| garbled.raw.len(), |_| 0);
+            });
+            assert!(decoder.held() <= 1300, "{} holds {}", protocol.id(), decoder.held());
         }
+        assert!(told > 18_000, "{} told of {told} bytes", protocol.id());
     }
 }

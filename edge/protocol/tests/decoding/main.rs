@@ -1,4 +1,5 @@
-//! What the shipped protocols make of real bytes: the corpora of `tests/corpus`, cut in every way.
+//! What the shipped protocols make of real bytes: the corpora of `tests/corpus`, cut and damaged in every way.
 
 mod corpus;
 mod cuts;
+mod damage;
