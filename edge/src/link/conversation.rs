@@ -1,6 +1,6 @@
 //! One connection, from hello to its end.
 
-use std::{sync::Arc, time::Duration};
+use std::{pin::pin, sync::Arc, time::Duration};
 
 use futures_util::{Stream, StreamExt};
 use tokio::time::timeout;
@@ -26,6 +26,8 @@ use crate::{
 
 /// How long the buffer may take; longer, and the connection is given up and made anew from what the file says.
 const BUFFER_WITHIN: Duration = Duration::from_secs(10);
+/// How long the reason of a connection that takes nothing more is waited for.
+const LAST_WORDS_WITHIN: Duration = Duration::from_secs(1);
 const REARM_WITHIN: Duration = Duration::from_secs(5);
 
 /// A connection and what has been said on it.
@@ -109,9 +111,12 @@ impl<'a> Conversation<'a> {
         let (sink, stream) = socket.split();
         let outbox = std::mem::take(&mut self.outbox);
         outbox.answer(FromEdge::Hello(hello));
+        let decks = self.needs.decks.clone();
+        let mut conversing = pin!(self.converse(stream, &outbox));
         tokio::select! {
-            error = outbox.empty_into(sink, self.needs.decks.clone()) => End::lost(&error),
-            end = self.converse(stream, &outbox) => end,
+            // The server may have closed before it stopped to read: why stands in what it wrote last.
+            error = outbox.empty_into(sink, decks) => timeout(LAST_WORDS_WITHIN, conversing).await.unwrap_or_else(|_| End::lost(&error)),
+            end = &mut conversing => end,
         }
     }
 

@@ -1,0 +1,97 @@
+//! Cables are pulled, lines are noisy, ports are missing: nothing false is weighed, and what can come back does.
+
+use std::{thread::sleep, time::Duration};
+
+use crate::support::{Server, Site, deck::Says, eventually};
+
+#[test]
+fn a_port_that_is_plugged_in_again_is_read_again() {
+    let mut site = Site::new();
+    let edge = site.start();
+    edge.until_logged("port of station 1 is open");
+    site.deck.unplug();
+    edge.until_logged("is not there; plug the adapter in");
+    site.deck.plug_in();
+    site.deck.weighs(18_340);
+    edge.until_committed(1);
+}
+
+#[test]
+fn a_missing_port_holds_up_neither_ready_nor_its_later_arrival() {
+    let mut site = Site::new();
+    site.deck.unplug();
+    let edge = site.start();
+    edge.until_logged("is not there; plug the adapter in");
+    site.deck.plug_in();
+    site.deck.weighs(18_340);
+    edge.until_committed(1);
+}
+
+#[test]
+fn a_port_that_another_process_holds_is_named_and_taken_when_it_is_free() {
+    let site = Site::new();
+    let other = tokio_serial::new(site.deck.device.display().to_string(), 9600)
+        .open()
+        .unwrap();
+    let edge = site.start();
+    edge.until_logged("is held by another process");
+    drop(other);
+    site.deck.weighs(18_340);
+    edge.until_committed(1);
+}
+
+#[test]
+fn silence_is_told_once_and_so_is_its_end() {
+    let site = Site::new();
+    let edge = site.start();
+    edge.until_logged("port of station 1 is open");
+    site.deck.says(Says::Nothing);
+    edge.until_logged("the indicator of station 1 is silent");
+    site.until_deck_is("error");
+    site.deck.weighs(0);
+    site.until_deck_is("empty");
+    edge.kill();
+    let kinds: Vec<_> = site.events().iter().map(|event| event.kind.name()).collect();
+    assert_eq!(kinds, ["indicator_down", "indicator_up"]);
+}
+
+#[test]
+fn garbage_is_counted_shown_as_an_error_and_never_weighed() {
+    let server = Server::new();
+    let site = Site::new().linked_to(&server);
+    let edge = site.start();
+    for garbage in [
+        b"\x00\xFF\x00\xFF\x00\xFF\x00\xFF".to_vec(),
+        b"ST,GS,+00183".to_vec(),
+        b"ST,GS,+001834Xkg\r\n".to_vec(),
+        vec![b'A'; 500],
+    ] {
+        site.deck.says(Says::Bytes(garbage));
+        site.until_deck_is("error");
+        sleep(Duration::from_millis(200));
+        site.deck.weighs(0);
+        site.until_deck_is("empty");
+    }
+    let garbled = site.status()["stations"][0]["garbled"].as_object().unwrap().len();
+    assert!(garbled >= 1, "{}", site.status());
+    assert!(edge.told("committed").is_empty());
+    let errors = server.change(|state| {
+        state
+            .readings
+            .iter()
+            .filter(|reading| serde_json::to_value(reading.state).unwrap() == "error")
+            .count()
+    });
+    assert!(errors >= 1, "the server sees that the indicator cannot be read");
+    site.deck.weighs(18_340);
+    edge.until_committed(1);
+}
+
+#[test]
+fn an_indicator_that_speaks_only_when_asked_is_asked() {
+    let site = Site::new().with_option("request = \"52 57 0D 0A\"");
+    let _edge = site.start();
+    eventually("requests", || {
+        (site.deck.heard().windows(8).any(|bytes| bytes == b"RW\r\nRW\r\n")).then_some(())
+    });
+}

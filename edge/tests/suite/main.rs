@@ -1,0 +1,15 @@
+//! What an edge does, told by the real program on real ptys, files and sockets; one file a capability.
+#![allow(
+    clippy::unwrap_used,
+    reason = "a test that cannot go on says so by a panic, in its helpers too"
+)]
+
+mod hearing_an_indicator;
+mod keeping_events_on_disk;
+mod losing_the_link;
+mod obeying_the_server;
+mod reading_its_configuration;
+mod replaying_bytes;
+mod support;
+mod surviving_a_kill;
+mod weighing_a_truck;

@@ -1,0 +1,200 @@
+//! A configuration is judged as a whole, and every mistake says file, key, value and what is expected.
+
+use crate::support::edge::{program, run};
+
+const RIGHT: &str = r#"
+data_dir = "/tmp/weighbridge-edge-test"
+[server]
+url = "ws://127.0.0.1:8080/api/v1/edge/link"
+api_key = "wbk_1_secret"
+[[station]]
+id = 1
+port = "serial:///dev/ttyUSB0?9600-8N1"
+protocol = "and18"
+[station.options]
+terminator = "CRLF"
+dwell_ms = 500
+"#;
+
+/// What `check` says of [`RIGHT`] with `from` replaced by `to`.
+#[track_caller]
+fn check(from: &str, to: &str, expected: &str) {
+    assert!(RIGHT.contains(from), "{from}");
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("edge.toml");
+    std::fs::write(&path, RIGHT.replacen(from, to, 1)).unwrap();
+    let output = run(&["check", "--config", path.to_str().unwrap()]);
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(64), "{said}");
+    assert!(said.contains(&format!("edge.toml: {expected}")), "{said}");
+    assert!(!said.contains("wbk_1_secret"), "the key stays secret: {said}");
+}
+
+#[test]
+fn a_right_configuration_is_said_without_its_secrets() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("edge.toml");
+    std::fs::write(&path, RIGHT).unwrap();
+    let output = run(&["check", "--config", path.to_str().unwrap()]);
+    let said = String::from_utf8(output.stdout).unwrap();
+    assert_eq!(output.status.code(), Some(0));
+    assert!(
+        said.ends_with("ok\n") && said.contains("and18") && !said.contains("secret"),
+        "{said}"
+    );
+}
+
+#[test]
+fn mistakes_say_key_value_and_expectation() {
+    check(
+        "data_dir =",
+        "datadir =",
+        "unknown key \"datadir\", expected \"data_dir\", which is nearest",
+    );
+    check(
+        "protocol =",
+        "protocl =",
+        "unknown key \"protocl\" in station[0], expected \"protocol\", which is nearest",
+    );
+    check(
+        "api_key =",
+        "apikey =",
+        "unknown key \"apikey\" in server, expected \"api_key\", which is nearest",
+    );
+    check(
+        "id = 1",
+        "id = \"one\"",
+        "station[0].id is string \"one\", expected i64",
+    );
+    check("id = 1", "id = 0", "station[0].id is 0, expected a number from 1 on");
+    check(
+        "serial:///dev/ttyUSB0?9600-8N1",
+        "COM3",
+        "station[0].port is \"COM3\", expected serial:///dev/ttyUSB0?9600-8N1 or tcp://host:port",
+    );
+    check(
+        "\"and18\"",
+        "\"and_18\"",
+        "station[0].protocol: \"and_18\" is no known protocol, did you mean \"and18\"?",
+    );
+    check(
+        "\"CRLF\"",
+        "\"EOT\"",
+        "station[0].options: terminator is \"EOT\", expected",
+    );
+    check(
+        "dwell_ms = 500",
+        "dwell = 500",
+        "station[0].options: unknown key \"dwell\", expected",
+    );
+    check(
+        "dwell_ms = 500",
+        "dwell_ms = 0",
+        "station[0].options: dwell_ms is 0, expected 1 to 60000",
+    );
+    check(
+        "ws://127",
+        "http://127",
+        "server.url is \"http://127.0.0.1:8080/api/v1/edge/link\", expected ws://host:port",
+    );
+    check(
+        "api_key = \"wbk_1_secret\"",
+        "",
+        "server.api_key is missing, expected api_key, api_key_file or WEIGHBRIDGE_EDGE__SERVER__API_KEY",
+    );
+    check(
+        "/tmp/weighbridge-edge-test",
+        "data",
+        "data_dir is \"data\", expected an absolute path",
+    );
+    check("data_dir =", "data_dir ", "TOML parse error");
+}
+
+#[test]
+fn two_stations_share_neither_number_nor_port() {
+    let second = "[[station]]\nid = 1\nport = \"serial:///dev/ttyUSB0?4800-7E1\"\nprotocol = \"and18\"\n[[station]]";
+    check(
+        "[[station]]",
+        second,
+        "station: id 1 is given twice, expected each once",
+    );
+    check(
+        "[[station]]",
+        second,
+        "station: port /dev/ttyUSB0 is given twice, expected each once",
+    );
+}
+
+#[test]
+fn a_board_names_stations_that_are_there() {
+    let board =
+        "[[board]]\nid = \"gate\"\naddress = \"192.168.0.50\"\nprotocol = \"plane\"\nstations = [4]\n[[station]]";
+    check(
+        "[[station]]",
+        board,
+        "board[0].address is \"192.168.0.50\", expected tcp://host:port",
+    );
+    check(
+        "[[station]]",
+        board,
+        "board[0].protocol is \"plane\", expected \"plain\", which is nearest",
+    );
+    check(
+        "[[station]]",
+        board,
+        "board[0].stations names 4, expected the id of a [[station]]",
+    );
+}
+
+#[test]
+fn the_key_may_come_from_the_environment() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("edge.toml");
+    std::fs::write(&path, RIGHT.replacen("api_key = \"wbk_1_secret\"", "", 1)).unwrap();
+    let mut command = program();
+    command
+        .args(["check", "--config"])
+        .arg(&path)
+        .env("WEIGHBRIDGE_EDGE__SERVER__API_KEY", "wbk_2");
+    assert_eq!(command.output().unwrap().status.code(), Some(0));
+}
+
+#[test]
+fn wrong_usage_and_a_missing_file_are_64() {
+    let code = |arguments: &[&str]| run(arguments).status.code();
+    assert_eq!(code(&["check", "--config", "/nowhere/edge.toml"]), Some(64));
+    assert_eq!(code(&["run", "--config", "/nowhere/edge.toml"]), Some(64));
+    assert_eq!(code(&["weigh"]), Some(64));
+    assert_eq!(code(&["decode"]), Some(64));
+    assert_eq!(code(&[]), Some(64));
+    assert_eq!(code(&["--help"]), Some(0));
+    assert_eq!(code(&["--version"]), Some(0));
+}
+
+#[test]
+fn the_version_names_a_sqlite_that_does_not_corrupt() {
+    let output = run(&["--version", "--json"]);
+    let facts: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    let version: Vec<u32> = facts["sqlite_version"]
+        .as_str()
+        .unwrap()
+        .split('.')
+        .map(|part| part.parse().unwrap())
+        .collect();
+    assert!(version >= vec![3, 51, 3], "{facts}");
+    assert!(facts["git_hash"].is_string() && facts["build"].is_string());
+}
+
+#[test]
+fn without_an_edge_the_status_says_so() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("edge.toml");
+    std::fs::write(&path, RIGHT).unwrap();
+    let output = run(&["status", "--config", path.to_str().unwrap()]);
+    assert_eq!(output.status.code(), Some(74));
+    assert!(
+        String::from_utf8(output.stderr)
+            .unwrap()
+            .contains("no weighbridge-edge runs with data_dir")
+    );
+}
