@@ -14,6 +14,7 @@ use std::future::Future;
 
 use diesel_async::AsyncPgConnection;
 
+pub mod app_user;
 pub mod audit_log;
 mod blocking;
 mod breaker;
@@ -24,8 +25,10 @@ pub mod error;
 pub mod identity;
 mod lane;
 pub mod ledger;
+pub mod login_session;
 pub mod migrate;
 pub mod outbox;
+pub mod page;
 pub mod pool;
 pub mod runner;
 pub mod schema;

@@ -50,3 +50,11 @@ impl FromStr for Role {
             .ok_or_else(|| NotARole(text.chars().take(20).collect()))
     }
 }
+
+impl TryFrom<String> for Role {
+    type Error = NotARole;
+
+    fn try_from(text: String) -> Result<Self, NotARole> {
+        text.parse()
+    }
+}
