@@ -6,6 +6,7 @@ use std::{
 };
 
 use actix_web::http::header::HeaderMap;
+use chrono::{DateTime, FixedOffset, Utc};
 use ipnet::IpNet;
 
 /// The rules by which requests are served; made from the settings at start.
@@ -49,6 +50,11 @@ impl Rules {
             }
         }
         nearest
+    }
+
+    /// A time as it is shown.
+    pub fn local(&self, at: DateTime<Utc>) -> DateTime<FixedOffset> {
+        at.with_timezone(&self.time_zone).fixed_offset()
     }
 
     /// Whether a client may address the server as `host`, which may carry a port.
