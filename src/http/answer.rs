@@ -4,7 +4,7 @@ use actix_web::{http::StatusCode, web::Json};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::{code::Code, read::Paging};
+use super::read::Paging;
 use crate::db::page::{Listed, Slice};
 
 /// A success with its data.
@@ -105,15 +105,6 @@ impl From<Paging> for Slice {
             limit: paging.limit,
         }
     }
-}
-
-/// All codes of failures, for the API document.
-pub(super) fn codes_by_status() -> impl Iterator<Item = (u16, Vec<&'static str>)> {
-    let mut by_status = std::collections::BTreeMap::<u16, Vec<&'static str>>::new();
-    for code in Code::ALL {
-        by_status.entry(code.status().as_u16()).or_default().push(code.name());
-    }
-    by_status.into_iter()
 }
 
 #[cfg(test)]

@@ -133,7 +133,7 @@ mod tests {
     #[test]
     fn guessing_one_login_is_slow_from_one_address_and_from_many() {
         assert!(verified_in_ten_minutes(10, |_| attempt("kim", 1)) <= 20);
-        assert!(verified_in_ten_minutes(10, |number| attempt("kim", (number % 250) as u8)) <= 40);
+        assert!(verified_in_ten_minutes(10, |number| attempt("kim", u8::try_from(number % 250).unwrap())) <= 40);
     }
 
     #[test]
