@@ -12,7 +12,9 @@ BEGIN
     IF to_regclass(partition) IS NOT NULL THEN
         RETURN partition;
     END IF;
-    PERFORM pg_advisory_xact_lock(hashtext('ensure_weigh_record_partition'));
+    -- Attaching takes this lock too; taken first, it lets one of several callers through and neither readers nor
+    -- writers wait. An advisory lock would not do: its holder may still believe that the partition is missing.
+    LOCK TABLE ONLY weigh_record IN SHARE UPDATE EXCLUSIVE MODE;
     IF to_regclass(partition) IS NULL THEN
         -- Attached rather than created in place: that would lock all readers of the table out.
         EXECUTE format('CREATE TABLE %I (LIKE weigh_record INCLUDING ALL)', partition);

@@ -7,5 +7,7 @@
 )]
 
 mod architecture;
+mod keeping_invariants;
 mod migrating;
+mod partitioning_records;
 mod support;
