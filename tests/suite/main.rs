@@ -9,5 +9,7 @@
 mod architecture;
 mod keeping_invariants;
 mod migrating;
+mod owning_a_postgresql;
 mod partitioning_records;
+mod running_queries;
 mod support;
