@@ -13,3 +13,4 @@ mod owning_a_postgresql;
 mod partitioning_records;
 mod running_queries;
 mod support;
+mod watching_live;
