@@ -6,7 +6,7 @@ use weighbridge_protocol::{
     CycleId, Epoch, LinkSession,
     link::{
         Event, EventBody, EventId, EventKind, FromServer, MemoryStore, Output, Sender, Store, event::Capture,
-        messages::EpochState,
+        messages::EpochState, store::EpochBounds,
     },
 };
 
@@ -194,6 +194,8 @@ impl World {
         let fresh = Epoch::from_bits(self.chance.bits());
         let at = &mut self.edges[edge];
         let (sender, store, heard) = (&mut at.sender, &mut at.file.store, &mut at.file.heard);
+        let is_ack = matches!(down, Down::Message(FromServer::Ack(_)));
+        let before = store.epochs().expect("memory does not fail");
         let outputs = match down {
             Down::Message(FromServer::Welcome(welcome)) => {
                 heard.extend(welcome.have.iter().map(|(&epoch, &have)| (epoch, have)));
@@ -215,12 +217,15 @@ impl World {
             }
         };
         self.carry_out(edge, outputs.expect("memory does not fail"));
-        self.check_bounds(edge);
+        self.check_acked(edge, &before, is_ack);
     }
 
-    fn check_bounds(&self, edge: usize) {
-        for bounds in self.edges[edge].file.store.epochs().expect("memory does not fail") {
-            assert!((0..bounds.next_seq).contains(&bounds.acked), "{bounds:?}");
+    /// `acked` stays within its epoch, and an acknowledgement never lowers it.
+    fn check_acked(&self, edge: usize, before: &[EpochBounds], is_ack: bool) {
+        let after = self.edges[edge].file.store.epochs().expect("memory does not fail");
+        for (now, then) in after.iter().zip(before) {
+            assert!((0..now.next_seq).contains(&now.acked), "{now:?}");
+            assert!(!is_ack || now.acked >= then.acked, "{then:?} became {now:?} by an ack");
         }
     }
 
@@ -259,15 +264,17 @@ impl World {
         let Some(socket) = self.sockets.get_mut(&key) else {
             return;
         };
+        let Some(first) = socket.up.pop_front() else {
+            return self.drop_if_done(key);
+        };
         let mut db = self.db.clone();
-        let answers = match socket.up.pop_front() {
-            None => return self.drop_if_done(key),
-            Some(Up::Hello(epochs)) => {
+        let answers = match first {
+            Up::Hello(epochs) => {
                 let (session, welcome) = db.hello(&epochs, session);
                 socket.session = Some(session);
                 Ok(vec![FromServer::Welcome(welcome)])
             }
-            Some(Up::Event(first)) => {
+            Up::Event(first) => {
                 let group = socket.group(*first, most);
                 match &mut socket.session {
                     Some(session) => db.take(session, &group),
@@ -295,6 +302,16 @@ impl World {
                 let answer = self.db.ping(session).map(|nack| nack.into_iter().collect());
                 socket.answer(answer);
             }
+        }
+    }
+
+    /// A moment in which all goes well.
+    pub fn flow(&mut self) {
+        for _ in 0..4 {
+            (0..self.edges.len()).for_each(|edge| self.connect_edge(edge));
+            self.serve_all();
+            (0..self.edges.len()).for_each(|edge| self.receive_edge(edge));
+            (0..self.edges.len()).for_each(|edge| self.pump_edge(edge));
         }
     }
 
@@ -448,8 +465,9 @@ impl World {
     /// Retention runs, and may take nothing that the server never said to have.
     pub fn prune(&mut self) {
         let edge = self.some_edge();
+        let until = i64::try_from(self.chance.below(12)).expect("less than twelve");
         let file = &mut self.edges[edge].file;
-        for row in file.store.prune(|_| true) {
+        for row in file.store.prune(|row| row.event.seq <= until) {
             let heard = file.heard.get(&row.event.epoch).copied().unwrap_or(0);
             assert!(
                 row.event.seq <= heard,
@@ -543,7 +561,7 @@ fn capture_body(id: EventId, cycle: CycleId) -> EventBody {
     }
 }
 
-fn cycle_of(event: &Event) -> Option<CycleId> {
+pub fn cycle_of(event: &Event) -> Option<CycleId> {
     serde_json::from_str::<EventBody>(&event.body)
         .ok()
         .and_then(|body| body.cycle)

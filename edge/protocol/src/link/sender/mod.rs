@@ -21,6 +21,8 @@
 //! - **an ack is believed as far as this connection has sent**, and never beyond the file's last seq.
 
 mod answers;
+#[cfg(test)]
+mod tests;
 
 use std::collections::{BTreeMap, VecDeque};
 
