@@ -21,9 +21,9 @@ pub struct Stream {
     told: usize,
     /// Where the next frame is tried; what lies between is no frame.
     next: usize,
-    /// Where a frame ends that begins at `told` and has a wrong checksum. It may be a frame that lost its end, with the
-    /// beginning of the next one in place of its checksum; so that is looked for before it is rejected.
-    doubted: Option<usize>,
+    /// Where a frame ends that begins at `told` and is to be rejected, and why. It may be a frame that lost its end, with
+    /// the beginning of the next one in its place; so that is looked for before.
+    doubted: Option<(usize, Rejection)>,
     /// The byte before the first one held.
     before: Option<u8>,
     /// Where the most promising of the rejected tries began, and how many bytes it had right.
@@ -106,7 +106,7 @@ impl Stream {
     fn scan(&mut self, at_end: bool, tell: &mut impl FnMut(Piece<'_>)) {
         let mut in_the_tail = false;
         loop {
-            if self.doubted == Some(self.next) {
+            if self.doubted.is_some_and(|(end, _)| end == self.next) {
                 self.reject(self.next, tell);
             }
             let Some(byte) = self.seen().get(self.next).copied() else {
@@ -141,21 +141,24 @@ impl Stream {
     /// A frame lies at `next`.
     fn whole(&mut self, len: usize, found: Found, tell: &mut impl FnMut(Piece<'_>)) {
         let end = self.next + len;
-        if self.doubted.is_some_and(|doubted| end <= doubted) {
+        if self.doubted.is_some_and(|(doubted, _)| end <= doubted) {
             self.next += 1;
             return;
         }
         self.reject(self.next, tell);
-        if found.checksum_wrong {
-            self.doubted = Some(end);
+        if let Some(why) = found.misfit() {
+            self.doubted = Some((end, why));
             self.next += 1;
             return;
         }
         let raw = &self.held[self.next..end];
-        match found.why_not() {
-            Some(why) => tell(Piece::Rejected { raw, why }),
-            None if found.facts.flags.any(Flags::QUIET) => (),
-            None => tell(Piece::Frame { raw, found }),
+        if found.facts.flags.any(Flags::NO_WEIGHING) {
+            tell(Piece::Rejected {
+                raw,
+                why: Rejection::Device,
+            });
+        } else if !found.facts.flags.any(Flags::QUIET) {
+            tell(Piece::Frame { raw, found });
         }
         (self.told, self.next, self.promising) = (end, end, (end, 0));
     }
@@ -199,8 +202,8 @@ impl Stream {
     fn diagnose(&self, stretch: &[u8], matched: usize) -> Rejection {
         if self.plan.attempt(stretch, None) == Attempt::Partial {
             Rejection::Incomplete
-        } else if self.doubted.is_some() {
-            Rejection::Checksum
+        } else if let Some((_, why)) = self.doubted {
+            why
         } else if self.plan.has_length(stretch.len()) && (matched > 0 || self.plan.ends(stretch)) {
             Rejection::Format
         } else if self.plan.was_meant(matched) {
@@ -217,7 +220,7 @@ impl Stream {
             self.held.drain(..self.told);
             self.masked.drain(..self.told.min(self.masked.len()));
             self.next -= self.told;
-            self.doubted = self.doubted.map(|end| end - self.told);
+            self.doubted = self.doubted.map(|(end, why)| (end - self.told, why));
             self.promising.0 = self.promising.0.saturating_sub(self.told);
             self.told = 0;
         }
@@ -225,16 +228,12 @@ impl Stream {
 }
 
 impl Found {
-    /// Why a frame of the right shape gives no reading; None where it gives one, or may be passed over in silence.
-    fn why_not(&self) -> Option<Rejection> {
+    /// Why a frame of the right shape says nothing that can be believed.
+    fn misfit(&self) -> Option<Rejection> {
         if self.checksum_wrong {
             Some(Rejection::Checksum)
-        } else if self.facts.flags.any(Flags::NO_WEIGHING) {
-            Some(Rejection::Device)
-        } else if self.is_readable() {
-            None
         } else {
-            Some(Rejection::Format)
+            (!self.is_readable()).then_some(Rejection::Format)
         }
     }
 }

@@ -22,6 +22,8 @@ pub struct Declaration {
     pub maker: String,
     /// Manual and section, or where else the bytes were seen.
     pub source: String,
+    /// Whether the bytes were read in the source, not inferred.
+    pub is_verified: bool,
     pub line: Line,
     pub terminator: Option<Terminator>,
     pub checksum: Option<(Checksum, Over)>,
@@ -119,6 +121,7 @@ impl Declaration {
             title: named("title")?,
             maker: named("maker")?,
             source: named("source")?,
+            is_verified: checked.value == "verified",
             line: line
                 .value
                 .parse()

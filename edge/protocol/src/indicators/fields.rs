@@ -200,7 +200,7 @@ fn padded(table: &Table<'_>, usual: Vec<(Vec<u8>, Facts)>) -> Result<Field, Decl
     table.only(&["width", "means", "blank", "texts"])?;
     let blank = facts_at(table, "blank")?.map(|facts| (Vec::new(), facts));
     let more = meanings(table, "texts")?;
-    let meanings = usual.into_iter().chain(blank).chain(more).collect();
+    let meanings = blank.into_iter().chain(more).chain(usual).collect();
     Ok(Field::Padded {
         width: table.number("width", WIDTHS)?,
         meanings,

@@ -1,7 +1,5 @@
 //! The lines that `decode` prints: one JSON object a frame, and one a rejected stretch.
 
-use std::fmt;
-
 use crate::reading::{Mode, Reading, Unit};
 
 use super::decoder::Garbled;
@@ -10,76 +8,71 @@ impl Reading {
     /// One JSON object without a line break. Weights are strings that keep the indicator's decimals; `raw` is lower-case
     /// hex.
     pub fn to_json_line(&self) -> String {
-        ReadingLine(self).to_string()
+        let mut line = String::with_capacity(220 + self.raw.len() * 2);
+        self.push_json_to(&mut line);
+        line
+    }
+
+    /// Appends that object to `line`, so that whoever prints millions of them needs one buffer.
+    pub fn push_json_to(&self, line: &mut String) {
+        let kg = self.kg.map(|kg| kg.to_string());
+        let unit = match self.unit {
+            Unit::Kilogram => "kg",
+            Unit::Tonne => "t",
+            Unit::Gram => "g",
+            Unit::Pound => "lb",
+        };
+        let mode = match self.mode {
+            Mode::Gross => "gross",
+            Mode::Net => "net",
+            Mode::Tare => "tare",
+            Mode::Unknown => "unknown",
+        };
+        push(line, "{\"weight\":", quoted(self.weight.as_deref()));
+        push(line, ",\"unit\":", ["\"", unit, "\""]);
+        push(line, ",\"decimals\":", ["", &self.decimals.to_string(), ""]);
+        push(line, ",\"kg\":", quoted(kg.as_deref()));
+        push(line, ",\"mode\":", ["\"", mode, "\""]);
+        push(line, ",\"stable\":", ["", yes_or_null(self.stable), ""]);
+        push(line, ",\"overload\":", ["", yes_or_null(Some(self.overload)), ""]);
+        push(line, ",\"underload\":", ["", yes_or_null(Some(self.underload)), ""]);
+        push(line, ",\"zero\":", ["", yes_or_null(self.zero), ""]);
+        push(line, ",\"tare\":", quoted(self.tare.as_deref()));
+        push(line, ",\"device\":", quoted(self.device.as_deref()));
+        push_raw(line, &self.raw);
     }
 }
 
 impl Garbled {
     /// One JSON object without a line break.
     pub fn to_json_line(&self) -> String {
-        format!("{{\"error\":\"{}\",\"raw\":\"{}\"}}", self.why.as_str(), hex(&self.raw))
+        let mut line = String::with_capacity(40 + self.raw.len() * 2);
+        self.push_json_to(&mut line);
+        line
+    }
+
+    /// Appends that object to `line`.
+    pub fn push_json_to(&self, line: &mut String) {
+        push(line, "{\"error\":", ["\"", self.why.as_str(), "\""]);
+        push_raw(line, &self.raw);
     }
 }
 
-struct ReadingLine<'a>(&'a Reading);
-
-/// A text in quotes, or `null`. Only digits, signs, points and letters come here: nothing needs escaping.
-struct Quoted<T>(Option<T>);
-
-impl fmt::Display for ReadingLine<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Reading {
-            weight,
-            unit,
-            decimals,
-            kg,
-            mode,
-            stable,
-            overload,
-            underload,
-            zero,
-            tare,
-            device,
-            raw,
-        } = self.0;
-        let unit = match unit {
-            Unit::Kilogram => "kg",
-            Unit::Tonne => "t",
-            Unit::Gram => "g",
-            Unit::Pound => "lb",
-        };
-        let mode = match mode {
-            Mode::Gross => "gross",
-            Mode::Net => "net",
-            Mode::Tare => "tare",
-            Mode::Unknown => "unknown",
-        };
-        let (weight, kg, tare, device) = (
-            Quoted(weight.as_ref()),
-            Quoted(*kg),
-            Quoted(tare.as_ref()),
-            Quoted(device.as_ref()),
-        );
-        let (stable, zero, raw) = (yes_or_null(*stable), yes_or_null(*zero), hex(raw));
-        write!(
-            f,
-            "{{\"weight\":{weight},\"unit\":\"{unit}\",\"decimals\":{decimals},\"kg\":{kg},\"mode\":\"{mode}\""
-        )?;
-        write!(
-            f,
-            ",\"stable\":{stable},\"overload\":{overload},\"underload\":{underload},\"zero\":{zero}"
-        )?;
-        write!(f, ",\"tare\":{tare},\"device\":{device},\"raw\":\"{raw}\"}}")
-    }
+/// Lower-case hex digits without blanks.
+pub fn hex(raw: &[u8]) -> String {
+    let mut text = String::with_capacity(raw.len() * 2);
+    push_hex(&mut text, raw);
+    text
 }
 
-impl<T: fmt::Display> fmt::Display for Quoted<T> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.0 {
-            None => f.write_str("null"),
-            Some(value) => write!(f, "\"{value}\""),
-        }
-    }
+/// A key and what stands behind it. Only digits, signs, points and letters come here: nothing needs escaping.
+fn push(line: &mut String, key: &str, value: [&str; 3]) {
+    line.push_str(key);
+    line.extend(value);
+}
+
+fn quoted(value: Option<&str>) -> [&str; 3] {
+    value.map_or(["", "null", ""], |value| ["\"", value, "\""])
 }
 
 const fn yes_or_null(value: Option<bool>) -> &'static str {
@@ -90,9 +83,16 @@ const fn yes_or_null(value: Option<bool>) -> &'static str {
     }
 }
 
-/// Lower-case hex digits without blanks.
-pub fn hex(raw: &[u8]) -> String {
+fn push_raw(line: &mut String, raw: &[u8]) {
+    line.push_str(",\"raw\":\"");
+    push_hex(line, raw);
+    line.push_str("\"}");
+}
+
+fn push_hex(line: &mut String, raw: &[u8]) {
     const DIGITS: &[u8; 16] = b"0123456789abcdef";
-    let nibbles = raw.iter().flat_map(|byte| [byte >> 4, byte & 0x0F]);
-    nibbles.map(|nibble| char::from(DIGITS[usize::from(nibble)])).collect()
+    for byte in raw {
+        line.push(char::from(DIGITS[usize::from(byte >> 4)]));
+        line.push(char::from(DIGITS[usize::from(byte & 0x0F)]));
+    }
 }

@@ -109,6 +109,11 @@ impl Protocol {
         &self.declaration.source
     }
 
+    /// Whether the layout was read in that source; if not it is inferred, and to be confirmed on site.
+    pub fn is_verified(&self) -> bool {
+        self.declaration.is_verified
+    }
+
     /// The line setting to start with.
     pub fn line(&self) -> Line {
         self.declaration.line

@@ -3,3 +3,4 @@
 mod corpus;
 mod cuts;
 mod damage;
+mod declarations;
