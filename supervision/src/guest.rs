@@ -78,6 +78,11 @@ impl Guest {
         let name = &self.name;
         warn!(actor.name = %name, "actor {name} {reason}; its peer has to come back");
         counter!("actor_failures_total", "kind" => self.kind).increment(1);
+        self.count_restart();
+    }
+
+    /// Counts an end that makes the peer come back.
+    pub(crate) fn count_restart(&self) {
         counter!("actor_restarts_total", "kind" => self.kind).increment(1);
     }
 

@@ -91,6 +91,7 @@ impl Keeper {
             supervisor.fail(format!("the keeper of {name} panicked: {}", panic_text(&*panic)));
             // The life that the keeper lost sight of is ending, and still reads the old mailbox.
             self.node.child.renew_mailbox();
+            self.cause = Cause::Failure;
         }
     }
 
@@ -111,9 +112,11 @@ impl Keeper {
 
     async fn one_life(&mut self) -> Outcome {
         let term = self.node.place.term();
-        let asked_for = matches!(self.cause, Cause::Asked | Cause::Led | Cause::Replaced);
-        self.node
-            .next_generation(if asked_for { State::Restarting } else { State::Starting });
+        match self.cause {
+            Cause::First => (),
+            Cause::Failure => self.node.next_generation(State::Starting),
+            Cause::Asked | Cause::Led | Cause::Replaced => self.node.next_generation(State::Restarting),
+        }
         let mut life = self.node.child.launch(&term.arbiter);
         let (mut up_since, mut asked) = (None, false);
         loop {
@@ -123,6 +126,8 @@ impl Keeper {
                 command = self.commands.recv() => News::Command(command),
             };
             match news {
+                // A value that is to end may still come up; those who wait for the next one do not mean it.
+                News::Life(Some(LifeNews::Up)) if asked => (),
                 News::Life(Some(LifeNews::Up)) => {
                     up_since = Some(Instant::now());
                     self.node.enter(State::Running);

@@ -134,10 +134,8 @@ impl Node {
                 since: Instant::now(),
             };
         });
-        if self.status().generation > 1 {
-            self.restarts.fetch_add(1, Ordering::SeqCst);
-            counter!("actor_restarts_total", "kind" => self.kind).increment(1);
-        }
+        self.restarts.fetch_add(1, Ordering::SeqCst);
+        counter!("actor_restarts_total", "kind" => self.kind).increment(1);
     }
 
     pub(crate) fn note_failure(&self, reason: String) {

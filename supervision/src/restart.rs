@@ -236,7 +236,10 @@ async fn end_guest(
     };
     guest.door.ask_to_end(Ending::Restarted, manner);
     match timeout(policy.up_within, farewell).await {
-        Ok(_) => Ok(under_way.done(1, 1)),
+        Ok(_) => {
+            guest.count_restart();
+            Ok(under_way.done(1, 1))
+        }
         Err(_) => Err(under_way.not_up(policy)),
     }
 }

@@ -107,7 +107,7 @@ impl Tree {
         let (commands, commanded) = mpsc::unbounded_channel();
         let status = Status {
             state: State::Starting,
-            generation: 0,
+            generation: 1,
             since: Instant::now(),
         };
         let node = Arc::new(Node {
