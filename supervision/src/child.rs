@@ -56,6 +56,12 @@ where
         self.slot.new_mailbox(self.capacity);
     }
 
+    fn hold_mailbox(&self) {
+        if let Some(mailbox) = self.slot.mailbox.load_full() {
+            mailbox.hold();
+        }
+    }
+
     fn close(&self) {
         self.slot.close();
     }

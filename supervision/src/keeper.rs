@@ -143,6 +143,7 @@ impl Keeper {
                 }
                 News::Command(Some(Command::Restart { manner, led_by, up })) => {
                     asked = true;
+                    self.node.child.hold_mailbox();
                     self.accept_restart(led_by.as_deref(), up);
                     life.authority.0.give(manner);
                 }

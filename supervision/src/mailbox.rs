@@ -289,10 +289,12 @@ impl<A: Actor> Mailbox<A> {
 
     fn turn(&self, gate: Gate) {
         let mut letters = self.letters.lock();
-        if letters.gate == Gate::Closed {
-            return;
-        }
-        letters.gate = gate;
+        letters.gate = match letters.gate {
+            Gate::Closed => return,
+            // Nobody comes after a value that emptied its mailbox: there is nothing to keep letters for.
+            Gate::Emptying if gate == Gate::Held => Gate::Closed,
+            Gate::Open | Gate::Held | Gate::Emptying => gate,
+        };
         wake(letters);
     }
 

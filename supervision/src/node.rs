@@ -95,6 +95,8 @@ pub(crate) trait Child: Send + Sync {
     fn launch(&self, arbiter: &ArbiterHandle) -> Life;
     /// Gives it an empty mailbox instead of one that is stuck on a thread that was given up.
     fn renew_mailbox(&self);
+    /// Hands out nothing more until the next value opens the mailbox again.
+    fn hold_mailbox(&self);
     /// Takes its mailbox away: handles answer `Down`.
     fn close(&self);
     /// Letters that wait.

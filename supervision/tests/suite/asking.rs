@@ -127,6 +127,9 @@ async fn an_announcement_that_is_refused_is_counted() {
     tree.record_metrics();
     assert!(metric(r#"actor_mailbox_depth{actor="listening"}"#) >= 2.0);
     release.send(()).unwrap();
+    while worker.depth() > 0 {
+        tokio::task::yield_now().await;
+    }
     assert_eq!(worker.ask(Count, SOON).await, Ok(3));
 }
 

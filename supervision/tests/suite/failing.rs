@@ -62,7 +62,11 @@ async fn a_failed_actor_is_tried_again_at_growing_intervals_and_recovers_alone()
     }
     for (pause, expected_ms) in pauses.iter().zip([20, 40, 80, 80, 80]) {
         let expected = Duration::from_millis(expected_ms);
-        assert!(*pause >= expected.mul_f64(0.75) && *pause < expected * 2, "{pauses:?}");
+        // A busy machine adds to a pause; nothing takes from it.
+        assert!(
+            *pause >= expected.mul_f64(0.75) && *pause < expected + SOON / 10,
+            "{pauses:?}"
+        );
     }
     until_running(&tree, "worker", 11).await;
     assert!(tree.failed().is_empty());
