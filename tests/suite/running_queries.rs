@@ -26,6 +26,15 @@ use crate::support::{database::Database, folder::Folder};
 
 const LIMIT: Duration = Duration::from_secs(10);
 
+/// Asks again and again until it is so.
+async fn until(what: &str, mut is_so: impl AsyncFnMut() -> bool) {
+    let deadline = Instant::now() + LIMIT;
+    while !is_so().await {
+        assert!(Instant::now() < deadline, "not in time: {what}");
+        tokio::task::yield_now().await;
+    }
+}
+
 fn runner(database: &Database) -> Runner {
     Runner::new(database.pool(), LIMIT).unwrap()
 }
@@ -172,9 +181,11 @@ async fn a_database_that_is_gone_is_answered_at_once_and_found_again() {
     assert_eq!(runner.run(Companies).await.unwrap(), 0);
 
     embedded.stop().unwrap();
-    while runner.is_available() {
+    until("the breaker opens", async || {
         assert!(runner.run(Companies).await.unwrap_err().is_passing());
-    }
+        !runner.is_available()
+    })
+    .await;
     let began = Instant::now();
     for _ in 0..100 {
         let error = runner.run(Companies).await.unwrap_err();
@@ -183,11 +194,7 @@ async fn a_database_that_is_gone_is_answered_at_once_and_found_again() {
     assert!(began.elapsed() < Duration::from_secs(1), "{:?}", began.elapsed());
 
     let again = Embedded::start(folder.path(), &fast).unwrap();
-    let deadline = Instant::now() + LIMIT;
-    while runner.run(Companies).await.is_err() {
-        assert!(Instant::now() < deadline, "it is found again without anybody's help");
-        tokio::task::yield_now().await;
-    }
+    until("it is found again", async || runner.run(Companies).await.is_ok()).await;
     again.stop().unwrap();
 }
 
@@ -209,12 +216,16 @@ async fn a_restart_of_the_repository_cuts_no_transaction() {
     let asked = repository.clone();
     let asking = actix_rt::spawn(async move { asked.run(Sql(slow)).await });
     let sleeping = "SELECT count(*) FROM pg_stat_activity WHERE query LIKE 'INSERT INTO company%' AND state = 'active'";
-    while client.query_one(sleeping, &[]).await.unwrap().get::<_, i64>(0) == 0 {}
+    until("it runs", async || {
+        let running: i64 = client.query_one(sleeping, &[]).await.unwrap().get(0);
+        running > 0 || asking.is_finished()
+    })
+    .await;
     tree.restart("repository", Mode::Kill).await.unwrap();
     if let Err(error) = asking.await.unwrap() {
         assert!(error.is_passing(), "its caller is told that nobody knows: {error}");
     }
-    while repository.run(Companies).await.unwrap() == 0 {}
+    until("it is stored", async || repository.run(Companies).await.unwrap() == 1).await;
     assert_eq!(repository.run_grouped(Found("next".to_owned())).await.unwrap(), 1);
 }
 
