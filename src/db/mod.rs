@@ -27,6 +27,7 @@ mod lane;
 pub mod ledger;
 pub mod login_session;
 pub mod migrate;
+pub mod month;
 pub mod outbox;
 pub mod page;
 pub mod pool;

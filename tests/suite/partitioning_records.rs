@@ -1,5 +1,11 @@
 //! Months of weighings: made when needed, once, and without stopping anybody.
 
+use chrono::{DateTime, Utc};
+use weighbridge::db::{
+    Query,
+    month::{EnsureComingMonths, EnsureMonths},
+};
+
 use crate::support::database::Database;
 
 async fn partitions(client: &tokio_postgres::Client) -> Vec<String> {
@@ -109,4 +115,16 @@ async fn a_new_month_has_every_index_rule_and_reference() {
         assert!(parent > 0);
         assert_eq!(parent, month, "{column}");
     }
+}
+
+#[tokio::test]
+async fn coming_months_and_the_months_of_a_backlog_are_made_when_they_are_asked_for() {
+    let database = Database::new();
+    let mut connection = database.pool().get().await.unwrap();
+    let coming = EnsureComingMonths { ahead: 3 }.run(&mut connection).await.unwrap();
+    assert_eq!(partitions(&database.connect().await).await, coming);
+
+    let moments = ["2020-06-30T14:59:59Z", "2020-06-30T15:00:00Z"].map(|text| text.parse::<DateTime<Utc>>().unwrap());
+    let made = EnsureMonths(moments.to_vec()).run(&mut connection).await.unwrap();
+    assert_eq!(made, ["weigh_record_2020_06", "weigh_record_2020_07"]);
 }
