@@ -28,8 +28,10 @@ use crate::{
 
 /// All that is in hand is finished within this after SIGTERM.
 const DRAIN_WITHIN: Duration = Duration::from_secs(8);
-/// An indicator that says nothing for this long is down.
+/// An indicator that says nothing for this long is down,
 const SILENCE_LIMIT: Duration = Duration::from_secs(3);
+/// or one that is asked and leaves so many rounds of requests unanswered.
+const UNANSWERED_ROUNDS: u32 = 4;
 
 /// Weighs until SIGTERM or SIGINT.
 pub fn run(config: Config) -> Result<(), Exit> {
@@ -117,49 +119,19 @@ impl Yard {
             tried: Arc::new(tried),
         };
         tree.supervisor("stations").map_err(internal)?;
-        let wired: Vec<Wired> = config
-            .stations
-            .iter()
-            .map(|station| common.start_station(station))
-            .collect::<Result<_, _>>()?;
-        let needs = Arc::new(Needs {
-            server: config.server,
-            stations: config
-                .stations
-                .iter()
-                .map(|station| StationState {
-                    station_id: station.id,
-                    protocol: station.protocol.id().to_owned(),
-                })
-                .collect(),
-            clock,
-            buffer: buffer.clone(),
-            committed,
-            scales: wired
-                .iter()
-                .map(|wired| (wired.source.station_id, wired.scale.clone()))
-                .collect(),
-            decks: wired.iter().map(|wired| wired.deck.clone()).collect(),
-            lines: Arc::clone(&common.lines),
-            shown: watch::Sender::new(LinkStatus::default()),
-        });
-        let link = needs.shown.subscribe();
-        tree.start(Spec::new("link", "link").on("link"), move || {
-            Link::new(Arc::clone(&needs))
-        })
-        .map_err(internal)?;
+        let stations = config.stations.iter().map(|station| common.start_station(station));
+        let wired: Vec<Wired> = stations.collect::<Result<_, _>>()?;
         let sources = Arc::new(Sources {
             directory: config.data_dir.clone(),
             buffer,
-            link,
+            link: common.start_link(&config, committed, &wired)?,
             boards: start_boards(tree, config.boards, &common.lines)?,
             stations: wired.into_iter().map(|wired| wired.source).collect(),
             tree: tree.clone(),
         });
-        tree.start(Spec::new("status", "status").on("link"), move || {
-            StatusPage::new(Arc::clone(&sources))
-        })
-        .map_err(internal)?;
+        let page = move || StatusPage::new(Arc::clone(&sources));
+        tree.start(Spec::new("status", "status").on("link"), page)
+            .map_err(internal)?;
         Ok(Self {
             address: config.data_dir.join("status.sock").display().to_string(),
             ports: config.stations.len(),
@@ -210,14 +182,19 @@ impl Common<'_> {
         };
         let scale = self.start("scale", id, move || Scale::new(needs.clone()))?;
         let decoder = Decoder::new(station.protocol, &station.options).map_err(internal)?;
+        let poll = station.protocol.poll(&station.options).map_err(internal)?;
+        let silence_limit = poll.as_ref().map_or(SILENCE_LIMIT, |poll| {
+            let round = poll.every * u32::try_from(poll.requests.len()).unwrap_or(u32::MAX);
+            SILENCE_LIMIT.max(round.saturating_mul(UNANSWERED_ROUNDS))
+        });
         let (told, hearing) = (scale.clone(), Arc::new(hearing));
         let indicator = self.start("indicator", id, move || {
-            Indicator::new(id, decoder.clone(), SILENCE_LIMIT, told.clone(), Arc::clone(&hearing))
+            Indicator::new(id, decoder.clone(), silence_limit, told.clone(), Arc::clone(&hearing))
         })?;
         let plug = Plug {
             station_id: id,
             address: station.port.clone(),
-            poll: station.protocol.poll(&station.options).map_err(internal)?,
+            poll,
             clock: self.clock,
             indicator,
             tried: Arc::clone(&self.tried),
@@ -235,6 +212,36 @@ impl Common<'_> {
             deck: seen,
             source,
         })
+    }
+
+    fn start_link(
+        &self,
+        config: &Config,
+        committed: Arc<Notify>,
+        wired: &[Wired],
+    ) -> Result<watch::Receiver<LinkStatus>, Exit> {
+        let said = |station: &config::Station| StationState {
+            station_id: station.id,
+            protocol: station.protocol.id().to_owned(),
+        };
+        let scale = |wired: &Wired| (wired.source.station_id, wired.scale.clone());
+        let needs = Arc::new(Needs {
+            server: config.server.clone(),
+            stations: config.stations.iter().map(said).collect(),
+            clock: self.clock,
+            buffer: self.buffer.clone(),
+            committed,
+            scales: wired.iter().map(scale).collect(),
+            decks: wired.iter().map(|wired| wired.deck.clone()).collect(),
+            lines: Arc::clone(&self.lines),
+            shown: watch::Sender::new(LinkStatus::default()),
+        });
+        let shown = needs.shown.subscribe();
+        let link = move || Link::new(Arc::clone(&needs));
+        self.tree
+            .start(Spec::new("link", "link").on("link"), link)
+            .map_err(internal)?;
+        Ok(shown)
     }
 
     fn start<A>(

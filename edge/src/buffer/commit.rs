@@ -82,13 +82,15 @@ impl BufferFile {
         let text = serde_json::to_string(capture).map_err(|_| BufferError::Unreadable {
             what: "settings to be written",
         })?;
-        self.write(|transaction| {
-            transaction.execute(
-                "INSERT INTO station (station_id, capture) VALUES (?1, ?2)
-                 ON CONFLICT (station_id) DO UPDATE SET capture = excluded.capture",
-                params![station_id, text],
-            )?;
-            Ok(())
+        self.with_ballast(|file| {
+            file.write(|transaction| {
+                transaction.execute(
+                    "INSERT INTO station (station_id, capture) VALUES (?1, ?2)
+                     ON CONFLICT (station_id) DO UPDATE SET capture = excluded.capture",
+                    params![station_id, text],
+                )?;
+                Ok(())
+            })
         })
     }
 

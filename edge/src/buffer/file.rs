@@ -78,9 +78,7 @@ impl BufferFile {
             let reason = if opened.salvaged.is_some() { "salvaged" } else { "born" };
             file.write(|transaction| open_epoch(transaction, Epoch::from_bits(rand::random()), reason))?;
         }
-        if let Err(error) = file.ballast.take() {
-            tracing::warn!(%error, "no ballast could be set aside in {}", directory.display());
-        }
+        file.take_ballast();
         Ok((file, opened))
     }
 
@@ -103,7 +101,11 @@ impl BufferFile {
     }
 
     fn note_checked(&mut self, boot: Uuid) -> Result<(), BufferError> {
-        self.set_fact("checked_boot", &boot.to_string())?;
+        match self.set_fact("checked_boot", &boot.to_string()) {
+            // The next start looks through it once more.
+            Err(BufferError::Full) => (),
+            other => other?,
+        }
         let suspicion = self.directory.join(SUSPICION);
         match std::fs::remove_file(&suspicion) {
             Err(cause) if cause.kind() != std::io::ErrorKind::NotFound => {
@@ -122,12 +124,12 @@ impl BufferFile {
         if self.fact(key)?.as_deref() == Some(value) {
             return Ok(());
         }
-        self.write(|transaction| {
-            transaction.execute(
-                "INSERT OR REPLACE INTO fact (key, value) VALUES (?1, ?2)",
-                params![key, value],
-            )?;
-            Ok(())
+        self.with_ballast(|file| {
+            file.write(|transaction| {
+                let sql = "INSERT OR REPLACE INTO fact (key, value) VALUES (?1, ?2)";
+                transaction.execute(sql, params![key, value])?;
+                Ok(())
+            })
         })
     }
 }

@@ -180,6 +180,20 @@ impl Buffer {
         outputs
     }
 
+    /// Keeps what holds also while the server is away. On a full disk that may wait: the link is what makes space.
+    fn note(&mut self, welcome: &Welcome) {
+        let noted = self.with_file(|file, _| {
+            file.set_fact(EDGE_NAME, &serde_json::to_string(&welcome.edge).unwrap_or_default())?;
+            for station in &welcome.stations {
+                file.keep_settings(station.station_id, &station.capture)?;
+            }
+            Ok(())
+        });
+        if let Err(full) = noted {
+            warn!("the server's settings are not kept: {full}");
+        }
+    }
+
     fn retain(&mut self) {
         let Some((heard, at_ms)) = self.server_clock else {
             return;
@@ -286,14 +300,8 @@ impl Handler<LinkHeard> for Buffer {
         match heard {
             LinkHeard::Welcome(welcome) => {
                 self.server_clock = Some((welcome.server_time, self.clock.mono_ms()));
-                let name = serde_json::to_string(&welcome.edge).unwrap_or_default();
-                self.link(|sender, file| {
-                    file.set_fact(EDGE_NAME, &name)?;
-                    for station in &welcome.stations {
-                        file.keep_settings(station.station_id, &station.capture)?;
-                    }
-                    sender.welcome(file, &welcome, new_epoch)
-                })
+                self.note(&welcome);
+                self.link(|sender, file| sender.welcome(file, &welcome, new_epoch))
             }
             LinkHeard::Ack(ack) => self.link(|sender, file| sender.ack(file, &ack)),
             LinkHeard::Nack(nack) => self.link(|sender, file| sender.nack(file, &nack, new_epoch)),

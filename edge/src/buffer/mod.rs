@@ -30,3 +30,8 @@ pub use events::{Committed, Draft};
 pub use file::{BufferFile, EpochRow, Opened, Salvaged};
 pub use keeper::{Buffer, NoSpace};
 pub use lock::DirectoryLock;
+
+/// The version of the SQLite library that is built in.
+pub fn sqlite_version() -> &'static str {
+    rusqlite::version()
+}

@@ -43,14 +43,15 @@ impl BufferFile {
         })
     }
 
-    /// For want of space.
-    pub(super) fn drop_older_half_of_acked(&mut self) -> Result<usize, BufferError> {
+    /// Lets one in `part` of the acknowledged events go, the oldest ones, for want of space.
+    pub(super) fn drop_oldest_of_acked(&mut self, part: i64) -> Result<usize, BufferError> {
         self.write(|transaction| {
             let mut dropped = 0;
             for epoch in epochs(transaction)? {
                 let held = epoch.acked - epoch.first_kept + 1;
-                if held > 1 {
-                    dropped += drop_through(transaction, &epoch, epoch.first_kept + (held / 2).min(AT_ONCE) - 1)?;
+                let going = (held / part).min(AT_ONCE);
+                if going > 0 {
+                    dropped += drop_through(transaction, &epoch, epoch.first_kept + going - 1)?;
                 }
             }
             Ok(dropped)

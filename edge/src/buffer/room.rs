@@ -4,16 +4,27 @@
 use super::{BufferError, BufferFile, ballast};
 
 impl BufferFile {
-    /// Whether new weighings may begin. Once the ballast had to be given up, only when it can be taken back.
+    /// Whether new weighings may begin. Once the ballast had to be given up, only when it can be taken back; what the
+    /// server has already is let go for that.
     pub fn has_room(&mut self) -> Result<bool, BufferError> {
         if self.ballast.is_held() {
             return Ok(true);
         }
-        if self.ballast.take().unwrap_or(false) {
-            tracing::info!("there is space again for new weighings");
-            return Ok(true);
+        if !self.take_ballast() {
+            self.make_room()?;
+            if !self.take_ballast() {
+                return Ok(false);
+            }
         }
-        Ok(false)
+        tracing::info!("there is space again for new weighings");
+        Ok(true)
+    }
+
+    pub(super) fn take_ballast(&mut self) -> bool {
+        self.ballast.take().unwrap_or_else(|error| {
+            tracing::warn!(%error, "no space can be set aside in {}", self.directory.display());
+            false
+        })
     }
 
     /// Bytes that are free on the buffer's disk.
@@ -22,10 +33,16 @@ impl BufferFile {
     }
 
     /// Runs `change`, once more with the ballast's space if the disk is full.
+    ///
+    /// While the ballast is gone each change begins with an empty log: a log that grew would take the space that is
+    /// needed to move it into the file, and then not even an acknowledgement could be written down any more.
     pub(super) fn with_ballast<T>(
         &mut self,
         mut change: impl FnMut(&mut Self) -> Result<T, BufferError>,
     ) -> Result<T, BufferError> {
+        if !self.ballast.is_held() {
+            self.checkpoint("RESTART")?;
+        }
         match change(self) {
             Err(BufferError::Full) => {
                 self.give_up_ballast();
@@ -51,23 +68,44 @@ impl BufferFile {
     /// Moves the log into the file, and lets the older half of what the server has acknowledged go. What is not yet
     /// sent is never dropped.
     fn make_room(&mut self) -> Result<(), BufferError> {
-        self.checkpoint()?;
-        let dropped = match self.drop_older_half_of_acked() {
-            Err(BufferError::Full) => 0,
-            other => other?,
-        };
+        self.checkpoint("RESTART")?;
+        let dropped = self.drop_some_of_acked()?;
         if dropped > 0 {
             tracing::warn!(dropped, "{dropped} acknowledged events were let go for want of space");
-            self.connection.execute_batch("PRAGMA incremental_vacuum")?;
-            self.checkpoint()?;
+            self.give_pages_back()?;
+            self.checkpoint("TRUNCATE")?;
         }
         Ok(())
     }
 
-    fn checkpoint(&mut self) -> Result<(), BufferError> {
+    /// Dropping takes some space itself, so where half does not go, fewer may.
+    fn drop_some_of_acked(&mut self) -> Result<usize, BufferError> {
+        for part in [2, 16, 128, 1024] {
+            match self.drop_oldest_of_acked(part) {
+                Err(BufferError::Full) => self.checkpoint("RESTART")?,
+                other => return other,
+            }
+        }
+        Ok(0)
+    }
+
+    /// One page a row, until all that is free is given back.
+    fn give_pages_back(&mut self) -> Result<(), BufferError> {
+        let mut vacuum = self.connection.prepare("PRAGMA incremental_vacuum")?;
+        let mut pages = vacuum.query([])?;
+        loop {
+            match pages.next().map_err(BufferError::from) {
+                Ok(Some(_)) => (),
+                Ok(None) | Err(BufferError::Full) => return Ok(()),
+                Err(error) => return Err(error),
+            }
+        }
+    }
+
+    fn checkpoint(&mut self, how: &str) -> Result<(), BufferError> {
         let outcome = self
             .connection
-            .query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()));
+            .query_row(&format!("PRAGMA wal_checkpoint({how})"), [], |_| Ok(()));
         match outcome.map_err(BufferError::from) {
             Err(BufferError::Full) => Ok(()),
             other => other,

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use weighbridge_protocol::indicators::Protocol;
 
 use super::print;
-use crate::{config::Config, exit::Exit, status};
+use crate::{buffer, config::Config, exit::Exit, status};
 
 pub(super) fn version(as_json: bool) -> Result<(), Exit> {
     let version = env!("CARGO_PKG_VERSION");
@@ -18,7 +18,7 @@ pub(super) fn version(as_json: bool) -> Result<(), Exit> {
         "version": version,
         "git_hash": env!("GIT_HASH"),
         "build": env!("BUILD_PROFILE"),
-        "sqlite_version": rusqlite::version(),
+        "sqlite_version": buffer::sqlite_version(),
     });
     print(&format!("{facts}\n"))
 }

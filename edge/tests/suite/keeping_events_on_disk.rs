@@ -5,10 +5,20 @@ use std::{
     io::Write,
     os::unix::fs::FileExt,
     path::Path,
-    process::Command,
+    process::{Child, Command, Stdio},
 };
 
-use crate::support::{Board, Server, Site, eventually};
+use weighbridge_edge::{
+    buffer::{BufferError, BufferFile, Draft},
+    clock::Clock,
+};
+use weighbridge_protocol::{
+    CycleId, Kilograms,
+    link::{EventKind, event::Capture},
+    scale::{CaptureSettings, Scale},
+};
+
+use crate::support::{Board, Server, Site, edge::Edge, eventually, server::State};
 
 /// A file system of this size in `folder`, until it is dropped. None where this user may not mount.
 struct SmallDisk<'a>(&'a Path);
@@ -87,6 +97,141 @@ fn a_full_disk_refuses_where_everyone_sees_it_and_weighs_again_when_space_return
 }
 
 #[test]
+fn a_disk_full_of_events_weighs_again_when_the_server_has_them() {
+    let folder = tempfile::tempdir().unwrap();
+    let Some(disk) = SmallDisk::mounted_at(folder.path(), 16) else {
+        eprintln!("left out: this user may not mount a small disk");
+        return;
+    };
+    let data_dir = folder.path().join("data");
+    let count = fill_with_events(&data_dir);
+    let filler = folder.path().join("filler");
+    fill(&filler);
+    // What an acknowledgement needs to be written down.
+    let file = OpenOptions::new().write(true).open(&filler).unwrap();
+    file.set_len(file.metadata().unwrap().len() - 256 * 1024).unwrap();
+    let server = Server::with(State {
+        refuses: true,
+        ..State::default()
+    });
+    let site = Site::new().with_data_in(&data_dir).linked_to(&server);
+    let edge = site.start();
+    site.deck.weighs(18_340);
+    eventually("refusing", || (site.status()["refusing"] == true).then_some(()));
+    assert!(edge.told("committed").is_empty());
+    server.change(|state| state.refuses = false);
+    // An edge that was refused comes back after half a minute; one that starts comes at once.
+    edge.kill();
+    let edge = site.start();
+    site.until_all_acknowledged();
+    edge.until_committed(1);
+    assert_eq!(
+        server.until_captures(count + 1).len(),
+        count + 1,
+        "nothing unsent was dropped"
+    );
+    assert_eq!(edge.end(), 0);
+    drop(disk);
+}
+
+/// As many captures as the disk takes.
+fn fill_with_events(data_dir: &Path) -> usize {
+    std::fs::create_dir(data_dir).unwrap();
+    let clock = Clock::of_this_machine().unwrap();
+    let (mut file, _) = BufferFile::open(data_dir, clock.boot()).unwrap();
+    let scale = Scale::new(CaptureSettings::default(), clock.boot());
+    for count in 0.. {
+        let draft = Draft {
+            station_id: 1,
+            cycle: Some(CycleId::from_bits(count)),
+            at: clock.now(),
+            kind: EventKind::Capture(Capture {
+                weight: Kilograms::from_whole(18_340),
+                gap: false,
+                on_mono_ms: 0,
+                raw: "00".repeat(9000),
+                curve: Vec::new(),
+            }),
+        };
+        match file.commit(&[draft], 1, &scale) {
+            Ok(_) => (),
+            Err(BufferError::Full) => return count.try_into().unwrap(),
+            Err(error) => panic!("{error:?}"),
+        }
+    }
+    unreachable!("a disk is full in time")
+}
+
+#[test]
+fn a_disk_that_fails_to_sync_ends_the_edge_and_the_next_one_weighs_the_truck_once() {
+    if !Command::new("strace")
+        .arg("-V")
+        .output()
+        .is_ok_and(|output| output.status.success())
+    {
+        eprintln!("left out: strace is not there");
+        return;
+    }
+    let site = Site::new();
+    let mut edge = site.start();
+    let mut tracer = Tracer::on(&edge, &["-e", "inject=fdatasync,fsync:error=EIO"]);
+    site.deck.weighs(18_340);
+    assert_eq!(edge.finished(), 74);
+    tracer.end();
+    assert!(
+        edge.told("committed").is_empty(),
+        "what may not be on the disk is not told"
+    );
+    edge.until_logged("the buffer's disk failed");
+    let edge = site.start();
+    edge.until_committed(1);
+    edge.kill();
+    let captures = site
+        .events()
+        .iter()
+        .filter(|event| event.kind.name() == "capture")
+        .count();
+    assert_eq!(captures, 1);
+}
+
+/// strace on every thread of an edge.
+struct Tracer {
+    process: Child,
+    log: tempfile::NamedTempFile,
+}
+
+impl Tracer {
+    fn on(edge: &Edge, arguments: &[&str]) -> Self {
+        let pid = edge.pid().to_string();
+        let log = tempfile::NamedTempFile::new().unwrap();
+        let mut command = Command::new("strace");
+        command
+            .arg("-f")
+            .args(arguments)
+            .arg("-o")
+            .arg(log.path())
+            .args(["-p", &pid])
+            .stderr(Stdio::null());
+        let process = command.spawn().unwrap();
+        eventually("every thread is watched", || {
+            let threads = std::fs::read_dir(format!("/proc/{pid}/task")).unwrap();
+            let mut states =
+                threads.map(|thread| std::fs::read_to_string(thread.unwrap().path().join("status")).unwrap());
+            states.all(|state| !state.contains("TracerPid:\t0\n")).then_some(())
+        });
+        Self { process, log }
+    }
+
+    /// What it has seen.
+    fn end(&mut self) -> String {
+        // It ends with what it watches.
+        let _ = self.process.kill();
+        self.process.wait().unwrap();
+        std::fs::read_to_string(self.log.path()).unwrap()
+    }
+}
+
+#[test]
 fn a_damaged_file_is_set_aside_and_what_is_whole_of_it_still_arrives() {
     let server = Server::new();
     let mut site = Site::new();
@@ -147,32 +292,10 @@ fn every_commit_is_forced_to_the_disk() {
     }
     let site = Site::new();
     let edge = site.start();
-    let log = site.data_dir().join("trace");
-    let pid = eventually("READY", || {
-        edge.lines()
-            .into_iter()
-            .find_map(|line| line.strip_prefix("READY pid=")?.split(' ').next().map(str::to_owned))
-    });
-    let mut tracer = Command::new("strace")
-        .args(["-f", "-e", "trace=fdatasync,fsync", "-o"])
-        .arg(&log)
-        .args(["-p", &pid])
-        .spawn()
-        .unwrap();
-    eventually("every thread is watched", || {
-        let threads = std::fs::read_dir(format!("/proc/{pid}/task")).unwrap();
-        let mut states = threads.map(|thread| std::fs::read_to_string(thread.unwrap().path().join("status")).unwrap());
-        states.all(|state| !state.contains("TracerPid:\t0\n")).then_some(())
-    });
+    let mut tracer = Tracer::on(&edge, &["-e", "trace=fdatasync,fsync"]);
     site.deck.weighs(18_340);
     edge.until_committed(1);
-    tracer.kill().unwrap();
-    tracer.wait().unwrap();
-    let syncs = std::fs::read_to_string(&log)
-        .unwrap()
-        .lines()
-        .filter(|line| line.contains("sync("))
-        .count();
+    let syncs = tracer.end().lines().filter(|line| line.contains("sync(")).count();
     assert!(
         syncs >= 2,
         "vehicle_on and capture are two commits, forced {syncs} times"

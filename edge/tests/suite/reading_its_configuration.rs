@@ -45,38 +45,19 @@ fn a_right_configuration_is_said_without_its_secrets() {
 }
 
 #[test]
-fn mistakes_say_key_value_and_expectation() {
-    check(
-        "data_dir =",
-        "datadir =",
-        "unknown key \"datadir\", expected \"data_dir\", which is nearest",
-    );
-    check(
-        "protocol =",
-        "protocl =",
-        "unknown key \"protocl\" in station[0], expected \"protocol\", which is nearest",
-    );
-    check(
-        "api_key =",
-        "apikey =",
-        "unknown key \"apikey\" in server, expected \"api_key\", which is nearest",
-    );
+fn mistakes_of_a_station_say_key_value_and_expectation() {
+    let key = "unknown key \"protocl\" in station[0], expected \"protocol\", which is nearest";
+    check("protocol =", "protocl =", key);
     check(
         "id = 1",
         "id = \"one\"",
         "station[0].id is string \"one\", expected i64",
     );
     check("id = 1", "id = 0", "station[0].id is 0, expected a number from 1 on");
-    check(
-        "serial:///dev/ttyUSB0?9600-8N1",
-        "COM3",
-        "station[0].port is \"COM3\", expected serial:///dev/ttyUSB0?9600-8N1 or tcp://host:port",
-    );
-    check(
-        "\"and18\"",
-        "\"and_18\"",
-        "station[0].protocol: \"and_18\" is no known protocol, did you mean \"and18\"?",
-    );
+    let port = "station[0].port is \"COM3\", expected serial:///dev/ttyUSB0?9600-8N1 or tcp://host:port";
+    check("serial:///dev/ttyUSB0?9600-8N1", "COM3", port);
+    let protocol = "station[0].protocol: \"and_18\" is no known protocol, did you mean \"and18\"?";
+    check("\"and18\"", "\"and_18\"", protocol);
     check(
         "\"CRLF\"",
         "\"EOT\"",
@@ -92,16 +73,21 @@ fn mistakes_say_key_value_and_expectation() {
         "dwell_ms = 0",
         "station[0].options: dwell_ms is 0, expected 1 to 60000",
     );
+}
+
+#[test]
+fn mistakes_of_the_rest_say_key_value_and_expectation() {
     check(
-        "ws://127",
-        "http://127",
-        "server.url is \"http://127.0.0.1:8080/api/v1/edge/link\", expected ws://host:port",
+        "data_dir =",
+        "datadir =",
+        "unknown key \"datadir\", expected \"data_dir\", which is nearest",
     );
-    check(
-        "api_key = \"wbk_1_secret\"",
-        "",
-        "server.api_key is missing, expected api_key, api_key_file or WEIGHBRIDGE_EDGE__SERVER__API_KEY",
-    );
+    let key = "unknown key \"apikey\" in server, expected \"api_key\", which is nearest";
+    check("api_key =", "apikey =", key);
+    let url = "server.url is \"http://127.0.0.1:8080/api/v1/edge/link\", expected ws://host:port";
+    check("ws://127", "http://127", url);
+    let missing = "server.api_key is missing, expected api_key, api_key_file or WEIGHBRIDGE_EDGE__SERVER__API_KEY";
+    check("api_key = \"wbk_1_secret\"", "", missing);
     check(
         "/tmp/weighbridge-edge-test",
         "data",

@@ -15,7 +15,9 @@ use nix::{
 };
 use serde_json::Value;
 use tempfile::TempDir;
-use weighbridge_protocol::link::EventBody;
+use uuid::Uuid;
+use weighbridge_edge::buffer::BufferFile;
+use weighbridge_protocol::link::{EventBody, Store, store::EpochBounds};
 
 use super::{Deck, eventually};
 
@@ -139,14 +141,18 @@ impl Site {
         serde_json::from_slice(&output.stdout).unwrap_or_else(|_| panic!("{output:?}"))
     }
 
-    /// The events of the data directory, in the order in which they were written; only while no edge runs.
+    /// The events of the data directory, in their order; only while no edge runs.
     pub fn events(&self) -> Vec<EventBody> {
-        let connection = rusqlite::Connection::open(self.data_dir.join("buffer.db")).unwrap();
-        let mut statement = connection.prepare("SELECT body FROM event ORDER BY id").unwrap();
-        let bodies = statement.query_map([], |row| row.get::<_, String>(0)).unwrap();
-        bodies
-            .map(|body| serde_json::from_str(&body.unwrap()).unwrap())
-            .collect()
+        let (file, _) = BufferFile::open(&self.data_dir, Uuid::nil()).unwrap();
+        let mut events = Vec::new();
+        for EpochBounds { epoch, first_kept, .. } in file.epochs().unwrap() {
+            let mut from = first_kept;
+            while let Some(event) = file.next_row(epoch, from).unwrap() {
+                from = event.seq + 1;
+                events.push(serde_json::from_str(&event.body).unwrap());
+            }
+        }
+        events
     }
 }
 
@@ -161,6 +167,10 @@ impl Edge {
     /// What it has printed so far: stdout as it is, stderr after `LOG `.
     pub fn lines(&self) -> Vec<String> {
         self.lines.lock().unwrap().clone()
+    }
+
+    pub fn pid(&self) -> u32 {
+        self.child.id()
     }
 
     /// The `committed` or `recovered` lines so far.
