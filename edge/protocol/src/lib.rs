@@ -2,13 +2,12 @@
 //!
 //! - [`kilograms`]: the one weight type
 //! - [`identity`]: epochs, cycles and link sessions
-//! - [`frame`]: frames in a stream of bytes
 //! - [`indicators`]: how each maker writes them, declared
 //! - [`reading`]: what one frame of an indicator says
 //! - [`scale`]: when a vehicle has been weighed
 //! - [`link`]: what edge and server say to each other
 
-pub mod frame;
+mod frame;
 pub mod identity;
 pub mod indicators;
 pub mod kilograms;

@@ -100,10 +100,6 @@ impl Plan {
         best
     }
 
-    pub fn can_start_with(&self, byte: u8) -> bool {
-        self.starts[usize::from(byte)]
-    }
-
     pub fn may_stand_between(&self, byte: u8) -> bool {
         self.between.contains(&byte)
     }

@@ -43,6 +43,23 @@ fn a_site_can_bring_its_own_protocol() {
 }
 
 #[test]
+fn the_example_of_the_guide_works() {
+    let guide = include_str!("../../../../docs/adding-an-indicator.md");
+    let example = guide
+        .split("```toml")
+        .nth(1)
+        .and_then(|rest| rest.split("```").next())
+        .unwrap();
+    let acme = Protocol::from_toml("acme_k1.toml", example).unwrap();
+    let mut decoder = Decoder::new(&acme, &Options::default()).unwrap();
+    let printed = decode(&mut decoder, [&b"\x02SG+018340kg\r\n"[..]]);
+    assert!(
+        printed[0].contains(r#""kg":"18340.00","mode":"gross","stable":true"#),
+        "{printed:?}"
+    );
+}
+
+#[test]
 fn mistakes_in_keys_and_values_are_named() {
     refused(
         "maker",
