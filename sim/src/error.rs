@@ -19,6 +19,14 @@ pub enum SimError {
     /// The server under test answered, but not what the API promises.
     #[error("{0}")]
     Server(String),
+    /// The server under test refused, and said why.
+    #[error("{path} answered {status} {code}: {message}")]
+    Refused {
+        path: String,
+        status: u16,
+        code: String,
+        message: String,
+    },
     /// The server under test cannot be reached now.
     #[error("no answer from the server: {0}")]
     Unreachable(String),
@@ -45,11 +53,16 @@ impl SimError {
         }
     }
 
+    /// Whether the server refused with this code.
+    pub fn is_refusal(&self, wanted: &str) -> bool {
+        matches!(self, Self::Refused { code, .. } if code == wanted)
+    }
+
     /// What the process ends with because of it.
     pub const fn exit_code(&self) -> u8 {
         match self {
             Self::Usage(_) => 64,
-            Self::Internal(_) | Self::Server(_) => 70,
+            Self::Internal(_) | Self::Server(_) | Self::Refused { .. } => 70,
             Self::File { .. } | Self::Io { .. } | Self::Unreachable(_) | Self::Database(_) => 74,
         }
     }

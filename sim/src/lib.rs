@@ -19,7 +19,9 @@ pub mod indicator;
 pub mod load;
 #[cfg(test)]
 mod scratch;
+pub mod server;
 pub mod station;
+pub mod traffic;
 pub mod truck;
 pub mod truth;
 pub mod yard;

@@ -1,0 +1,87 @@
+//! Stations, the edge, vehicles and drivers: found by their names, or made.
+
+use serde::Deserialize;
+use serde_json::{Value, json};
+use weighbridge_protocol::kilograms::json_number;
+
+use super::Server;
+use crate::{SimError, station::StationSpec, truck::Truck};
+
+/// A row by its id and name.
+#[derive(Clone, Debug, Deserialize)]
+pub struct Named {
+    pub id: i64,
+    #[serde(alias = "plate_number")]
+    pub name: String,
+}
+
+/// An edge as it is made: the key is told this once.
+#[derive(Clone, Debug, Deserialize)]
+pub struct NewEdge {
+    pub id: i64,
+    pub api_key: String,
+}
+
+#[derive(Deserialize)]
+struct Made {
+    id: i64,
+}
+
+impl Server {
+    pub async fn stations(&self) -> Result<Vec<Named>, SimError> {
+        self.list("/stations").await
+    }
+
+    pub async fn edges(&self) -> Result<Vec<Named>, SimError> {
+        self.list("/edges").await
+    }
+
+    pub async fn vehicles(&self) -> Result<Vec<Named>, SimError> {
+        self.list("/vehicles").await
+    }
+
+    pub async fn drivers(&self) -> Result<Vec<Named>, SimError> {
+        self.list("/drivers").await
+    }
+
+    /// Makes a station that calls by itself; its id.
+    pub async fn make_station(&self, name: &str, spec: &StationSpec) -> Result<i64, SimError> {
+        let body = json!({
+            "name": name,
+            "indicator_type": spec.format.maker(),
+            "protocol": spec.format.id(),
+            "address": format!("serial://{}?9600-8N1", spec.port.display()),
+            "capacity": number(spec.calibration.capacity)?,
+            "division": number(spec.calibration.division)?,
+            "calling": "AUTO",
+        });
+        Ok(self.post::<Made>("/stations", body).await?.id)
+    }
+
+    pub async fn make_edge(&self, name: &str, station_ids: &[i64]) -> Result<NewEdge, SimError> {
+        self.post("/edges", json!({ "name": name, "station_ids": station_ids }))
+            .await
+    }
+
+    pub async fn make_vehicle(&self, truck: &Truck) -> Result<i64, SimError> {
+        let tare = truck.tare().map(number).transpose()?;
+        let body = json!({
+            "plate_number": truck.plate,
+            "vehicle_type": truck.kind(),
+            "tare_weight": tare,
+            "max_load": number(truck.max_load())?,
+        });
+        Ok(self.post::<Made>("/vehicles", body).await?.id)
+    }
+
+    pub async fn make_driver(&self, truck: &Truck, vehicle_id: i64) -> Result<i64, SimError> {
+        let body = json!({ "name": truck.driver, "phone": truck.phone, "vehicle_ids": [vehicle_id] });
+        Ok(self.post::<Made>("/drivers", body).await?.id)
+    }
+}
+
+/// A weight as a JSON number that says exactly it.
+fn number(weight: weighbridge_protocol::Kilograms) -> Result<Value, SimError> {
+    let text = json_number::number(weight);
+    serde_json::from_str(&text).map_err(|error| SimError::Internal(format!("{text} is no JSON number: {error}")))
+}

@@ -1,0 +1,224 @@
+//! One truck's life: it comes, is weighed once or twice, and is away for a while.
+
+use std::{sync::Arc, time::Duration};
+
+use tokio::time::{Instant, sleep};
+use uuid::Uuid;
+
+use super::{
+    lineup::Lineup,
+    registry::Registry,
+    staff,
+    step::{Done, Step, next},
+};
+use crate::{
+    SimError,
+    server::{
+        Server,
+        queue::{Entry, Status},
+    },
+    truck::{Habit, Truck},
+    truth::Stay,
+    yard::{Call, Visit, Yard},
+};
+
+/// A truck and the one who drives it.
+#[derive(Debug)]
+pub(super) struct Driver {
+    pub truck: Truck,
+    pub yard: Arc<Yard>,
+    pub server: Arc<Server>,
+    pub registry: Arc<Registry>,
+    pub lineup: Lineup,
+    pub away: Duration,
+}
+
+/// What the server knows of this pass.
+#[derive(Clone, Debug)]
+struct Place {
+    vehicle_id: i64,
+    driver_id: i64,
+    entry: Entry,
+    /// When it was taken: older lines do not have it.
+    since: Instant,
+}
+
+/// A driver tries again this long after a refusal, or after no answer.
+const TRY_AGAIN: Duration = Duration::from_secs(1);
+/// In life's pace: from his place in the line to the deck, loading, and how far apart the day's first trucks come.
+const APPROACH: Duration = Duration::from_secs(8);
+const LOADING: Duration = Duration::from_mins(2);
+const HEADWAY: Duration = Duration::from_secs(6);
+/// A stranger who finds no free deck for so long drives on.
+const STRANGER_WAITS: Duration = Duration::from_mins(1);
+
+impl Driver {
+    /// Comes again and again. Ends only where the yard itself is broken.
+    pub(super) async fn drive(self) -> Result<(), SimError> {
+        self.pass_time(HEADWAY * (self.truck.number - 1)).await;
+        for visit in 0.. {
+            for pass in 0..self.truck.passes() {
+                if pass > 0 {
+                    self.pass_time(self.truck.luck(visit).gap(LOADING)).await;
+                }
+                match self.truck.habit {
+                    Habit::Stranger => self.come_uncalled(visit).await?,
+                    _ => self.come(visit, pass).await?,
+                }
+            }
+            self.pass_time(self.truck.luck(visit).branch(1).gap(self.away)).await;
+        }
+        Ok(())
+    }
+
+    /// From check-in until the server has let it go.
+    async fn come(&self, visit: u32, pass: u32) -> Result<(), SimError> {
+        let mut place = self.check_in().await;
+        let mut done = Done::default();
+        let mut last_stay = None;
+        let mut known = Some(place.entry.clone());
+        loop {
+            match next(known.as_ref(), &done) {
+                Step::Wait => {}
+                Step::Leave => return Ok(()),
+                Step::CheckIn => {
+                    sleep(TRY_AGAIN).await;
+                    place = self.check_in().await;
+                    (done, known) = (Done::default(), Some(place.entry.clone()));
+                }
+                Step::Drive(station) => {
+                    let stay = self.obey(&place, station, visit, pass).await?;
+                    done.obeyed = known.clone();
+                    done.weighed |= stay.is_some_and(|stay| {
+                        let confirmed = stay.is_confirmed();
+                        last_stay = Some(stay);
+                        confirmed
+                    });
+                    place.since = Instant::now();
+                }
+                Step::AskBack => self.ask(self.server.put_back(place.entry.id).await).await,
+                Step::AskDecision => {
+                    if let (Some(stay), Some(entry)) = (&last_stay, &known) {
+                        self.ask(staff::decide(&self.server, stay, entry).await).await;
+                    }
+                }
+            }
+            known = self.lineup.entry(place.entry.id, place.since, known.as_ref()).await;
+        }
+    }
+
+    /// Drives to the deck it was called to, and is weighed unless the call is no longer true when it gets there.
+    async fn obey(&self, place: &Place, station: i64, visit: u32, pass: u32) -> Result<Option<Stay>, SimError> {
+        if self.yard.port(station).is_err() {
+            let reason = format!("station {station} is none of this yard");
+            self.ask(self.server.cancel(place.entry.id, &reason).await).await;
+            return Ok(None);
+        }
+        self.pass_time(APPROACH).await;
+        let still_called = self.lineup.entries().iter().any(|entry| {
+            entry.id == place.entry.id && entry.status == Status::Called && entry.station_id == Some(station)
+        });
+        if !still_called {
+            return Ok(None);
+        }
+        let call = Call {
+            vehicle_id: place.vehicle_id,
+            driver_id: place.driver_id,
+            queue_id: place.entry.id,
+            queue_number: place.entry.queue_number,
+        };
+        let stay = self
+            .yard
+            .weigh(Visit::called(&self.truck, station, visit, pass, call))
+            .await?;
+        Ok(Some(stay))
+    }
+
+    /// Tries until the server has taken it in; an entry that stands from before is its place.
+    async fn check_in(&self) -> Place {
+        let key = Uuid::new_v4();
+        loop {
+            let since = Instant::now();
+            let refusal = match self.registry.ids(&self.server, &self.truck).await {
+                Ok((vehicle_id, driver_id)) => {
+                    let place = |entry| Place {
+                        vehicle_id,
+                        driver_id,
+                        entry,
+                        since,
+                    };
+                    match self.server.check_in(vehicle_id, driver_id, self.direction(), key).await {
+                        Ok(entry) => return place(entry),
+                        Err(refusal) if refusal.is_refusal("ALREADY_QUEUED") => match self.old_place() {
+                            Some(entry) => return place(entry),
+                            None => refusal,
+                        },
+                        Err(refusal) => refusal,
+                    }
+                }
+                Err(refusal) => refusal,
+            };
+            self.ask(Err(refusal)).await;
+        }
+    }
+
+    fn old_place(&self) -> Option<Entry> {
+        let is_mine = |entry: &Entry| entry.vehicle_plate.as_ref() == Some(&self.truck.plate);
+        let is_open = |entry: &Entry| matches!(entry.status, Status::Waiting | Status::Called);
+        self.lineup
+            .entries()
+            .into_iter()
+            .find(|entry| is_mine(entry) && is_open(entry))
+    }
+
+    const fn direction(&self) -> Option<&'static str> {
+        match self.truck.habit {
+            Habit::LoadsHere => Some("OUT"),
+            Habit::UnloadsHere => Some("IN"),
+            Habit::OnePass | Habit::Stranger => None,
+        }
+    }
+
+    /// Looks for a deck that is free and called for nobody, and drives on.
+    async fn come_uncalled(&self, visit: u32) -> Result<(), SimError> {
+        let until = Instant::now() + STRANGER_WAITS.div_f64(self.yard.haste());
+        while Instant::now() < until {
+            let entries = self.lineup.entries();
+            let is_called = |station| {
+                entries
+                    .iter()
+                    .any(|entry| entry.status == Status::Called && entry.station_id == Some(station))
+            };
+            let free = self
+                .yard
+                .station_ids()
+                .find(|station| self.yard.is_free(*station) && !is_called(*station));
+            if let Some(station) = free {
+                return self
+                    .yard
+                    .weigh(Visit::stranger(&self.truck, station, visit))
+                    .await
+                    .map(drop);
+            }
+            self.pass_time(Duration::from_secs(2)).await;
+        }
+        Ok(())
+    }
+
+    /// What the server refuses, or cannot answer now, is tried again later.
+    async fn ask(&self, answer: Result<(), SimError>) {
+        if let Err(error) = answer {
+            tracing::debug!(
+                vehicle.plate = self.truck.plate,
+                "{} has to try again: {error}",
+                self.truck.plate
+            );
+            sleep(TRY_AGAIN).await;
+        }
+    }
+
+    /// Passes time that the yard's haste makes shorter.
+    async fn pass_time(&self, in_life: Duration) {
+        sleep(in_life.div_f64(self.yard.haste())).await;
+    }
+}

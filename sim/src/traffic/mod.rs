@@ -1,0 +1,101 @@
+//! Trucks that come and go as the server calls them: check in, wait, obey, be weighed, leave, come again.
+//!
+//! - [`driver`]: one truck's life
+//! - [`step`]: what a driver does next, a pure function of what the line says
+//! - [`lineup`]: the line, asked for when the server says that it changed
+//! - [`registry`]: the server's ids of trucks and drivers
+//! - [`staff`]: what people in the office do so that nobody waits for ever
+
+mod driver;
+mod lineup;
+mod registry;
+mod staff;
+mod step;
+
+use std::{sync::Arc, time::Duration};
+
+use tokio::{sync::broadcast, task::JoinSet};
+
+use self::{driver::Driver, lineup::Lineup, registry::Registry};
+use crate::{
+    SimError,
+    server::{
+        Server,
+        live::{self, News},
+    },
+    yard::Yard,
+};
+
+/// How many trucks there are, and how long they are away between two visits.
+#[derive(Clone, Copy, Debug)]
+pub struct TrafficSpec {
+    pub trucks: u32,
+    /// The mean, in life's pace.
+    pub away: Duration,
+}
+
+/// The trucks on the road. Dropping it takes them off.
+#[derive(Debug)]
+pub struct Traffic {
+    tasks: JoinSet<Result<(), SimError>>,
+    news: broadcast::Sender<News>,
+}
+
+impl Traffic {
+    /// Sends the trucks on their way, one after the other.
+    ///
+    /// # Errors
+    /// Where the server does not answer, or does not let us in.
+    pub async fn start(yard: Arc<Yard>, server: Arc<Server>, spec: TrafficSpec) -> Result<Self, SimError> {
+        let registry = Arc::new(Registry::read(&server).await?);
+        let (news, _) = broadcast::channel(256);
+        let lineup = Lineup::default();
+        let mut tasks = JoinSet::new();
+        tasks.spawn({
+            let (server, news) = (Arc::clone(&server), news.clone());
+            async move {
+                live::listen(&server, &news).await;
+                Ok(())
+            }
+        });
+        tasks.spawn({
+            let (server, lineup, news) = (Arc::clone(&server), lineup.clone(), news.subscribe());
+            async move {
+                lineup.follow(&server, news).await;
+                Ok(())
+            }
+        });
+        tasks.spawn({
+            let (server, lineup, yard) = (Arc::clone(&server), lineup.clone(), Arc::clone(&yard));
+            async move {
+                staff::call_by_hand(&server, &lineup, &yard).await;
+                Ok(())
+            }
+        });
+        for number in 1..=spec.trucks {
+            let driver = Driver {
+                truck: yard.truck(number),
+                yard: Arc::clone(&yard),
+                server: Arc::clone(&server),
+                registry: Arc::clone(&registry),
+                lineup: lineup.clone(),
+                away: spec.away,
+            };
+            tasks.spawn(driver.drive());
+        }
+        Ok(Self { tasks, news })
+    }
+
+    /// What the server tells by WebSocket.
+    pub fn news(&self) -> broadcast::Receiver<News> {
+        self.news.subscribe()
+    }
+
+    /// Runs until something breaks that no driver can mend.
+    pub async fn run(&mut self) -> Result<(), SimError> {
+        while let Some(ended) = self.tasks.join_next().await {
+            ended.map_err(|error| SimError::Internal(format!("a truck's task broke: {error}")))??;
+        }
+        Ok(())
+    }
+}

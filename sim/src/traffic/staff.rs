@@ -1,0 +1,65 @@
+//! What people in the office do in a simulated yard, so that no truck waits for ever.
+
+use std::{collections::HashMap, time::Duration};
+
+use chrono::TimeDelta;
+use tokio::time::{Instant, sleep};
+
+use super::lineup::Lineup;
+use crate::{
+    SimError,
+    server::{
+        Server,
+        queue::{Entry, Status},
+    },
+    truth::Stay,
+    yard::Yard,
+};
+
+/// A clerk calls by hand where a station stays free so long although trucks wait, as at stations set to MANUAL.
+const FREE_TOO_LONG: Duration = Duration::from_secs(5);
+
+/// Looks after the stations for as long as it is polled.
+pub async fn call_by_hand(server: &Server, lineup: &Lineup, yard: &Yard) {
+    let mut free_since: HashMap<i64, Instant> = HashMap::new();
+    loop {
+        sleep(Duration::from_secs(1)).await;
+        let entries = lineup.entries();
+        for station in yard.station_ids() {
+            let is_called = |entry: &Entry| entry.status == Status::Called && entry.station_id == Some(station);
+            let somebody_waits = entries.iter().any(|entry| entry.status == Status::Waiting);
+            if !yard.is_free(station) || !somebody_waits || entries.iter().any(is_called) {
+                free_since.remove(&station);
+                continue;
+            }
+            let since = *free_since.entry(station).or_insert_with(Instant::now);
+            if since.elapsed() > FREE_TOO_LONG {
+                free_since.remove(&station);
+                if let Err(error) = server.call_next(station).await {
+                    tracing::debug!(
+                        station.id = station,
+                        "nobody could be called to station {station}: {error}"
+                    );
+                }
+            }
+        }
+    }
+}
+
+/// Decides for a truck that the board let go while its call took nothing: its weight is the unassigned capture of that
+/// stay. Where there is none, its entry is cancelled, and the capture, if it comes, stays for the staff to see.
+pub async fn decide(server: &Server, stay: &Stay, entry: &Entry) -> Result<(), SimError> {
+    let (Some(vehicle), Some(driver)) = (stay.vehicle_id, stay.driver_id) else {
+        return Ok(());
+    };
+    let slack = TimeDelta::seconds(1);
+    let captures = server.unassigned(stay.station_id).await?;
+    let of_stay = captures.iter().find(|capture| {
+        let ended = stay.clear_at.unwrap_or(capture.captured_at);
+        capture.captured_at >= stay.on_at - slack && capture.captured_at <= ended + slack
+    });
+    match of_stay {
+        Some(capture) => server.assign(capture, vehicle, driver).await,
+        None => server.cancel(entry.id, "the truck has left").await,
+    }
+}
