@@ -22,6 +22,9 @@ pub enum Command {
     Board(Mood),
     /// Puts a weight on the deck by hand.
     Lay(i64, Kilograms),
+    /// A truck of this weight drives on, and stands until it is told to leave.
+    Truck(i64, Kilograms),
+    Leave(i64),
 }
 
 /// Who can be told.
@@ -48,6 +51,8 @@ flip STATION [CHANCE|off]    each byte has one bit flipped with this chance (0.0
 heal STATION                 end every fault
 board on|off|slow [SECONDS]  the display board: well, without power, or reading after a pause (2)
 lay STATION KILOGRAMS        put a weight on the deck by hand; 0 sweeps it
+truck STATION KILOGRAMS      drive a truck on (an indicator alone; in a yard trucks come by themselves)
+leave STATION                drive it off
 help                         this
 STATION is a station's number or `all`.";
 
@@ -97,13 +102,10 @@ impl Command {
             ("board", ["off"]) => Self::Board(Mood::Off),
             ("board", ["slow"]) => Self::Board(Mood::Slow(Duration::from_secs(2))),
             ("board", ["slow", pause]) => Self::Board(Mood::Slow(seconds(pause)?)),
-            ("lay", [station, weight]) => {
-                let weight = weight
-                    .parse()
-                    .map_err(|error| SimError::Usage(format!("{error}, expected kilograms")))?;
-                Self::Lay(number(station)?, weight)
-            }
-            ("help" | "stations" | "board" | "lay", _) => {
+            ("lay", [station, weight]) => Self::Lay(number(station)?, kilograms(weight)?),
+            ("truck", [station, weight]) => Self::Truck(number(station)?, kilograms(weight)?),
+            ("leave", [station]) => Self::Leave(number(station)?),
+            ("help" | "stations" | "board" | "lay" | "truck" | "leave", _) => {
                 return Err(SimError::Usage(format!(
                     "{line:?} is not how {verb} is written; say help"
                 )));
@@ -132,6 +134,11 @@ fn fault(verb: &str, rest: &[&str]) -> Result<Command, SimError> {
 fn number(word: &str) -> Result<i64, SimError> {
     word.parse()
         .map_err(|_| SimError::Usage(format!("{word:?} is no station, expected its number")))
+}
+
+fn kilograms(word: &str) -> Result<Kilograms, SimError> {
+    word.parse()
+        .map_err(|error| SimError::Usage(format!("{error}, expected kilograms")))
 }
 
 fn seconds(word: &str) -> Result<Duration, SimError> {
@@ -190,6 +197,12 @@ mod tests {
         );
         check("lay 2 18340", &Command::Lay(2, Kilograms::from_whole(18_340)));
         assert_eq!(Command::parse("").unwrap(), None);
+        check(
+            "truck 1 31200.5",
+            &Command::Truck(1, Kilograms::from_hundredths(3_120_050)),
+        );
+        check("leave 1", &Command::Leave(1));
+        check_refused("leave", "say help");
         check_refused("unplug", "unplug whom?");
         check_refused("unplug one", "no station");
         check_refused("explode 1", "is no fault");

@@ -17,9 +17,13 @@ mod error;
 pub mod fault;
 pub mod indicator;
 pub mod load;
+pub mod run;
 #[cfg(test)]
 mod scratch;
+pub mod screen;
 pub mod server;
+pub mod setup;
+pub mod site;
 pub mod station;
 pub mod traffic;
 pub mod truck;

@@ -1,2 +1,9 @@
-//! Under construction.
-fn main() {}
+//! `weighbridge-sim`: a yard to try things in.
+
+mod cli;
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    cli::main()
+}

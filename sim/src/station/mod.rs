@@ -17,6 +17,7 @@ use self::{deck::Deck, line::Line, pty::Pty};
 use crate::{
     SimError,
     chance::Chance,
+    curve::{Axle, Curve},
     encode::Format,
     fault::{Fault, Faults},
     indicator::{Calibration, Indicator, Shown},
@@ -92,6 +93,23 @@ impl Station {
     /// Lays a weight on the deck by hand; zero sweeps it.
     pub fn lay(&self, weight: Kilograms) {
         self.deck.lay(physical(weight));
+    }
+
+    /// An ordinary truck of this weight drives on, and stands until it drives off.
+    ///
+    /// # Errors
+    /// Where another is still there.
+    pub fn drive_on(&self, weight: Kilograms, haste: f64, chance: Chance) -> Result<(), SimError> {
+        let axle = |behind_front, share| Axle {
+            behind_front,
+            load: physical(weight) * share,
+        };
+        let axles = vec![axle(0.0, 0.28), axle(4.9, 0.38), axle(6.2, 0.34)];
+        self.deck.drive_on(Curve::new(axles, haste, chance)).map(drop)
+    }
+
+    pub fn drive_off(&self) {
+        self.deck.drive_off();
     }
 
     /// What the display shows, frame by frame.

@@ -19,6 +19,11 @@ impl Obeys for Yard {
                 self.boards.iter().for_each(|board| board.set_mood(*mood));
                 self.history.tell("yard", Outcome::Ok, "board", format!("{mood:?}"))?;
             }
+            Command::Truck(..) | Command::Leave(_) => {
+                return Err(SimError::Usage(
+                    "in a yard trucks come by themselves; an indicator alone takes them".to_owned(),
+                ));
+            }
             Command::Lay(station, weight) => {
                 self.place(*station)?.station.lay(*weight);
                 self.history

@@ -1,0 +1,115 @@
+//! The command line of `weighbridge-sim`.
+
+mod board;
+mod check;
+mod formats;
+mod indicator;
+mod run;
+mod site;
+mod yard;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand, error::ErrorKind};
+use tokio::signal::unix::{SignalKind, signal};
+use tracing_subscriber::EnvFilter;
+use weighbridge_sim::SimError;
+
+const TEACH: &str = "\
+Start with `weighbridge-sim run`: a whole yard on this machine, nothing else needed.
+
+  weighbridge-sim run --speed 5 --trucks 20
+  weighbridge-sim yard --server http://127.0.0.1:8080 --login admin --folder /tmp/yard
+  weighbridge-sim indicator --port /tmp/scale --format cas22
+  weighbridge-sim board --listen 127.0.0.1:5000
+  weighbridge-sim check --folder /tmp/yard --database-url postgres://…
+
+Faults come from the control port, whose address stands in the READY line:
+  printf 'unplug 1\\n' | nc 127.0.0.1 PORT        `help` lists them all
+
+Exit codes: 0 clean, 1 check found something, 64 wrong usage, 70 internal, 74 input or output.";
+
+/// A yard to try things in: trucks, indicators on ptys, display boards.
+#[derive(Debug, Parser)]
+#[command(name = "weighbridge-sim", version, after_help = TEACH)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// A whole yard on this machine: server with its own PostgreSQL, edge, scales, trucks
+    Run(run::Args),
+    /// Scales and trucks for a server that runs already; writes an edge.toml
+    Yard(yard::Args),
+    /// One indicator on a pty, told what to show line by line
+    Indicator(indicator::Args),
+    /// One display board that prints what it shows
+    Board(board::Args),
+    /// Compare a yard's record of the truth with what the server has
+    Check(check::Args),
+    /// The serial formats that the indicators speak
+    Formats,
+}
+
+/// Runs what the command line asks for.
+pub fn main() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => {
+            let is_answer = matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion);
+            // Where even that cannot be printed, the exit code still tells.
+            drop(error.print());
+            return ExitCode::from(if is_answer { 0 } else { 64 });
+        }
+    };
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .init();
+    match work(cli.command) {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("weighbridge-sim: {error}");
+            ExitCode::from(error.exit_code())
+        }
+    }
+}
+
+fn work(command: Command) -> Result<ExitCode, SimError> {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+    let runtime = runtime.map_err(|source| SimError::Io {
+        action: "start the runtime".to_owned(),
+        source,
+    })?;
+    runtime.block_on(async {
+        match command {
+            Command::Run(args) => args.run(stopped()?).await?,
+            Command::Yard(args) => args.run(stopped()?).await?,
+            Command::Indicator(args) => args.run(stopped()?).await?,
+            Command::Board(args) => args.run(stopped()?).await?,
+            Command::Check(args) => return args.run().await,
+            Command::Formats => formats::print(),
+        }
+        Ok(ExitCode::SUCCESS)
+    })
+}
+
+/// Ends at Ctrl-C, and when the process is asked to end.
+fn stopped() -> Result<impl Future<Output = ()>, SimError> {
+    let listen = |kind| {
+        signal(kind).map_err(|source| SimError::Io {
+            action: "listen for signals".to_owned(),
+            source,
+        })
+    };
+    let (mut interrupt, mut terminate) = (listen(SignalKind::interrupt())?, listen(SignalKind::terminate())?);
+    Ok(async move {
+        tokio::select! {
+            _ = interrupt.recv() => {}
+            _ = terminate.recv() => {}
+        }
+    })
+}

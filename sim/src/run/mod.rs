@@ -1,0 +1,212 @@
+//! A whole yard on one machine: the server with its own PostgreSQL, an edge, and the yard, started and stopped in order.
+//!
+//! - [`child`]: a program that is kept running
+//! - [`pid_file`]: what a run that was killed left behind is ended by the next
+//! - [`folder`]: where everything of a run lies
+
+pub mod child;
+pub mod folder;
+pub mod pid_file;
+
+use std::{future::Future, net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
+
+use tokio::{net::TcpListener, time::timeout};
+
+use self::{
+    child::{Program, Running},
+    folder::Folder,
+};
+use crate::{
+    SimError, screen,
+    server::Server,
+    site::{Site, SiteSpec},
+    truth::{self, ServerSide, Verdict},
+};
+
+/// Where the programs are that a run starts.
+#[derive(Clone, Debug)]
+pub struct Programs {
+    pub server: PathBuf,
+    pub edge: PathBuf,
+}
+
+/// A run, before it starts.
+#[derive(Clone, Debug)]
+pub struct Run {
+    pub programs: Programs,
+    pub site: SiteSpec,
+    /// Where the server is to listen; the next free port where that one is taken.
+    pub listen: SocketAddr,
+}
+
+/// What runs, in the order in which it is started.
+struct Parts {
+    server: Running,
+    site: Option<Site>,
+    edge: Option<Running>,
+}
+
+const SERVER_READY_WITHIN: Duration = Duration::from_mins(2);
+const EDGE_READY_WITHIN: Duration = Duration::from_secs(30);
+const COMPARED_WITHIN: Duration = Duration::from_secs(8);
+
+impl Programs {
+    /// Beside the program that runs now.
+    pub fn beside_this() -> Result<Self, SimError> {
+        let this = std::env::current_exe().map_err(|source| SimError::io("find this program's folder", source))?;
+        let beside = |name: &str| {
+            let path = this.with_file_name(name);
+            let missing = || {
+                SimError::Usage(format!(
+                    "{} is missing, expected it beside this program; `make build` makes it",
+                    path.display()
+                ))
+            };
+            if path.is_file() {
+                Ok(path.clone())
+            } else {
+                Err(missing())
+            }
+        };
+        Ok(Self {
+            server: beside("weighbridge")?,
+            edge: beside("weighbridge-edge")?,
+        })
+    }
+}
+
+impl Run {
+    /// Starts everything, shows the yard, and stops everything again when `stop` ends or something cannot be mended.
+    pub async fn until(self, stop: impl Future<Output = ()>) -> Result<(), SimError> {
+        let folder = Folder::open(&self.site.folder)?;
+        println!(
+            "starting the server with its own PostgreSQL; its data are in {}",
+            folder.server_data().display()
+        );
+        let server = self.server(&folder).await?.start().await?;
+        let mut parts = Parts {
+            server,
+            site: None,
+            edge: None,
+        };
+        let worked = tokio::select! {
+            worked = self.work(&folder, &mut parts) => worked,
+            () = stop => Ok(()),
+        };
+        let stopped = parts.stop(&folder).await;
+        worked.and(stopped)
+    }
+
+    async fn work(&self, folder: &Folder, parts: &mut Parts) -> Result<(), SimError> {
+        parts.server.ready().await?;
+        let url = format!("http://{}", parts.server.address());
+        println!("setting up stations and the edge at {url}");
+        let client = Arc::new(Server::new(&url, folder.login()?)?);
+        let site = parts.site.insert(self.site.clone().open(client).await?);
+        let edge = parts.edge.insert(self.edge(folder, site).start().await?);
+        edge.ready().await?;
+        say_welcome(&url, site, folder)?;
+        let mut traffic = site.let_trucks_in().await?;
+        let showing = screen::show(&site.yard, site.yard.events(), traffic.news());
+        tokio::select! {
+            ended = traffic.run() => ended,
+            error = parts.server.failed() => Err(error),
+            error = edge.failed() => Err(error),
+            () = showing => Ok(()),
+        }
+    }
+
+    async fn server(&self, folder: &Folder) -> Result<Program, SimError> {
+        let login = folder.login()?;
+        let listen = free_address(self.listen).await?;
+        Ok(Program {
+            name: "server",
+            path: self.programs.server.clone(),
+            arguments: vec!["serve".to_owned()],
+            environment: vec![
+                ("WEIGHBRIDGE__DATA_DIR", folder.server_data().display().to_string()),
+                ("WEIGHBRIDGE__SERVER__LISTEN", listen.to_string()),
+                ("WEIGHBRIDGE__BOOTSTRAP__ADMIN_LOGIN", login.login_id),
+                ("WEIGHBRIDGE__BOOTSTRAP__ADMIN_PASSWORD", login.password),
+                // A simulated office asks more often than any person would.
+                ("WEIGHBRIDGE__RATE_LIMIT__REQUESTS", "0".to_owned()),
+            ],
+            folder: folder.path().to_owned(),
+            ready_within: SERVER_READY_WITHIN,
+        })
+    }
+
+    fn edge(&self, folder: &Folder, site: &Site) -> Program {
+        Program {
+            name: "edge",
+            path: self.programs.edge.clone(),
+            arguments: vec![
+                "run".to_owned(),
+                "--config".to_owned(),
+                site.edge_toml.display().to_string(),
+            ],
+            environment: Vec::new(),
+            folder: folder.path().to_owned(),
+            ready_within: EDGE_READY_WITHIN,
+        }
+    }
+}
+
+impl Parts {
+    /// Trucks are off the road already: compares, and then the edge before the server, so that nothing is left unsent.
+    async fn stop(self, folder: &Folder) -> Result<(), SimError> {
+        println!("\nstopping");
+        if let Some(site) = &self.site {
+            match timeout(COMPARED_WITHIN, compared(folder, site)).await {
+                Ok(Ok(verdict)) => println!("{verdict}"),
+                Ok(Err(error)) => println!("truth and server are not compared: {error}"),
+                Err(_) => println!("truth and server are not compared: the database does not answer"),
+            }
+        }
+        let edge = match self.edge {
+            Some(edge) => edge.stop().await,
+            None => Ok(()),
+        };
+        let server = self.server.stop().await;
+        edge.and(server)
+    }
+}
+
+fn say_welcome(url: &str, site: &Site, folder: &Folder) -> Result<(), SimError> {
+    let login = folder.login()?;
+    println!(
+        "READY pid={} addr={}\n\n  server    {url}\n  login     {}\n  password  {}\n  faults    {} takes commands, `help` \
+         lists them\n  files     {} (truth.jsonl, server.log, edge.log)\n\n  Trucks arrive now. Ctrl-C stops all of it.\n",
+        std::process::id(),
+        url.trim_start_matches("http://"),
+        login.login_id,
+        login.password,
+        site.control.address(),
+        folder.path().display(),
+    );
+    Ok(())
+}
+
+async fn compared(folder: &Folder, site: &Site) -> Result<Verdict, SimError> {
+    let committed = truth::server::committed(&folder.path().join("edge.out"))?;
+    let server = ServerSide::read(&folder.database_url()?).await?;
+    let division = crate::indicator::Calibration::default().division;
+    Ok(truth::compare(&site.yard.truth(), &server, &committed, division))
+}
+
+/// This address, or another port where it is taken.
+async fn free_address(wanted: SocketAddr) -> Result<SocketAddr, SimError> {
+    for address in [wanted, SocketAddr::new(wanted.ip(), 0)] {
+        if let Ok(listener) = TcpListener::bind(address).await
+            && let Ok(address) = listener.local_addr()
+        {
+            return Ok(address);
+        }
+    }
+    Err(SimError::Usage(format!(
+        "cannot listen at {wanted}, expected an address of this machine"
+    )))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,106 @@
+//! A yard that belongs to a server: its stations stand there, its edge has a key, its trucks follow the calls.
+
+use std::{net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
+
+use crate::{
+    SimError,
+    control::{Command, Control, Obeys},
+    encode::Format,
+    server::Server,
+    setup::Plan,
+    station::line::Line,
+    traffic::{Traffic, TrafficSpec},
+    truck::Habits,
+    yard::{BoardSpec, Yard, YardSpec},
+};
+
+/// Everything that such a yard starts from.
+#[derive(Clone, Debug)]
+pub struct SiteSpec {
+    /// For the ports, the edge's configuration and key, and the history.
+    pub folder: PathBuf,
+    /// One station each.
+    pub formats: Vec<Format>,
+    pub rate_hz: u32,
+    /// How many times faster than life trucks drive.
+    pub haste: f64,
+    pub seed: u64,
+    pub trucks: u32,
+    pub habits: Habits,
+    /// Between two visits of a truck, in life's pace.
+    pub away: Duration,
+    pub patience: Duration,
+    pub board: SocketAddr,
+    pub control: SocketAddr,
+    /// Commands of the control port to begin with.
+    pub commands: Vec<Command>,
+}
+
+/// The yard, before its gates open.
+#[derive(Debug)]
+pub struct Site {
+    pub yard: Arc<Yard>,
+    pub control: Control,
+    /// What `weighbridge-edge run --config` is to be given.
+    pub edge_toml: PathBuf,
+    server: Arc<Server>,
+    traffic: TrafficSpec,
+}
+
+impl SiteSpec {
+    /// Sets up what the server lacks, plugs in the stations, switches on the board, and writes `edge.toml`.
+    pub async fn open(self, server: Arc<Server>) -> Result<Site, SimError> {
+        let cannot = |source| SimError::file("create", &self.folder, source);
+        std::fs::create_dir_all(&self.folder).map_err(cannot)?;
+        let baud = if self.rate_hz > 10 {
+            self.rate_hz.max(20) * 480
+        } else {
+            9600
+        };
+        let plan = Plan {
+            folder: self.folder.clone(),
+            formats: self.formats,
+            rate_hz: self.rate_hz,
+            line: Line { baud: Some(baud) },
+        };
+        let stations = plan.stations(&server).await?;
+        let key = plan.edge(&server, &stations).await?;
+        let board = BoardSpec {
+            address: self.board,
+            stations: key.station_ids.clone(),
+        };
+        let yard = Yard::start(YardSpec {
+            stations: stations.clone(),
+            boards: vec![board],
+            habits: self.habits,
+            seed: self.seed,
+            haste: self.haste,
+            patience: self.patience,
+            truth: Some(self.folder.join("truth.jsonl")),
+        });
+        let yard = Arc::new(yard.await?);
+        for command in &self.commands {
+            yard.obey(command)?;
+        }
+        let edge_toml = plan.edge_toml(server.url(), &key, &stations, yard.board(0)?.address())?;
+        let control = Control::start(self.control, Arc::clone(&yard)).await?;
+        let traffic = TrafficSpec {
+            trucks: self.trucks,
+            away: self.away,
+        };
+        Ok(Site {
+            yard,
+            control,
+            edge_toml,
+            server,
+            traffic,
+        })
+    }
+}
+
+impl Site {
+    /// Opens the gates.
+    pub async fn let_trucks_in(&self) -> Result<Traffic, SimError> {
+        Traffic::start(Arc::clone(&self.yard), Arc::clone(&self.server), self.traffic).await
+    }
+}
