@@ -86,12 +86,13 @@ impl Program {
             };
             let Some(status) = ended else {
                 // The child is ours: waiting for it takes its last trace from the table of processes.
-                let (ended, _) = tokio::join!(pid_file.end(), child.wait());
+                let (ended, _) = tokio::join!(end(pid_file), child.wait());
                 return ended;
             };
-            pid_file.end().await?;
+            end(pid_file).await?;
             if let Some(listening) = listening {
-                drop(listening.await);
+                // Its children may hold its output open after its death, so this need not end.
+                drop(timeout(Duration::from_millis(200), listening).await);
             }
             if tell.borrow().is_none() || status.code() == Some(64) {
                 return Err(self.failure(&format!("ended {}", how(status))));
@@ -101,14 +102,14 @@ impl Program {
         }
     }
 
-    fn spawn(&self) -> Result<(Child, PidFile), SimError> {
+    fn spawn(&self) -> Result<(Child, Option<PidFile>), SimError> {
         let log = self.file("log");
         let log = File::options()
             .create(true)
             .append(true)
             .open(&log)
             .map_err(|source| SimError::file("write", log, source))?;
-        let child = Command::new(&self.path)
+        let mut child = Command::new(&self.path)
             .args(&self.arguments)
             .envs(self.environment.iter().map(|(name, value)| (name, value)))
             .stdin(Stdio::null())
@@ -116,11 +117,17 @@ impl Program {
             .stderr(log)
             // Ctrl-C in the terminal is for us: we stop the programs in their order.
             .process_group(0)
+            // Where we cannot even note it, it must not outlive us.
+            .kill_on_drop(true)
             .spawn()
             .map_err(|source| SimError::file("start", &self.path, source))?;
         let pid = child.id().ok_or_else(|| self.failure("ended at once"))?;
-        let pid_file = PidFile::write(self.file("pid"), pid).map_err(|_| self.failure("ended at once"))?;
-        Ok((child, pid_file))
+        match PidFile::write(self.file("pid"), pid) {
+            Ok(pid_file) => Ok((child, Some(pid_file))),
+            // It has ended already; its status says why.
+            Err(_) if child.try_wait().is_ok_and(|status| status.is_some()) => Ok((child, None)),
+            Err(error) => Err(error),
+        }
     }
 
     fn failure(&self, what: &str) -> SimError {
@@ -205,6 +212,13 @@ async fn listen(
             let address = line.split_whitespace().find_map(|word| word.strip_prefix("addr="));
             tell.send_replace(Some(address.unwrap_or_default().to_owned()));
         }
+    }
+}
+
+async fn end(pid_file: Option<PidFile>) -> Result<(), SimError> {
+    match pid_file {
+        Some(pid_file) => pid_file.end().await,
+        None => Ok(()),
     }
 }
 
