@@ -14,5 +14,5 @@ pub use checksum::{Checksum, Over};
 pub use facts::{Facts, Flags, Shift};
 pub use layout::{Amount, DeviceForm, Found, Layout, Op, Slot};
 pub use number::{Number, NumberForm, Point, TextForm};
-pub use plan::{Attempt, Plan};
+pub use plan::Plan;
 pub use stream::{Piece, Rejection, Stream};
