@@ -31,9 +31,13 @@ pub mod month;
 pub mod outbox;
 pub mod page;
 pub mod pool;
+pub mod restored;
 pub mod runner;
 pub mod schema;
+pub mod station_view;
+pub mod summary;
 pub mod wait_queue;
+pub mod weigh_record;
 pub mod weight;
 
 pub use error::{DbError, Unavailable};

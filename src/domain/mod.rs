@@ -1,5 +1,6 @@
 //! The rules, without actor, SQL, HTTP or clock: values come in, values go out, time is an argument.
 //!
+//! - [`board_text`]: what a display board shows of a station
 //! - [`business_number`]: Korean business registration numbers
 //! - [`edge_time`]: when an edge's event took place
 //! - [`intake`]: what the server makes of an event's identity: stored, duplicate, conflict or gap
@@ -14,6 +15,7 @@
 //! - [`text`]: names and notes that people type, logins
 //! - [`weighing`]: what an event does to calls, records and captures
 
+pub mod board_text;
 pub mod business_number;
 pub mod edge_time;
 pub mod intake;

@@ -18,7 +18,8 @@ use weighbridge_protocol::{
     scale::CaptureOverrides,
 };
 
-use super::{DbError, Query, schema, weight::Weight};
+use super::{DbError, Query, schema, station_view::StationViews, weight::Weight};
+use crate::domain::board_text::board_text;
 
 /// An edge has said hello on a new connection, which from now on is its only one. Sent by EdgeLink.
 #[derive(Clone, Debug)]
@@ -36,16 +37,15 @@ pub enum Greeting {
     Forbidden {
         why: String,
     },
-    Welcome(Welcomed),
+    Welcome(Box<Welcomed>),
 }
 
 #[derive(Clone, Debug)]
 pub struct Welcomed {
     pub edge: EdgeName,
-    pub site_id: i64,
     pub have: BTreeMap<Epoch, i64>,
     pub lost: BTreeMap<Epoch, Vec<SeqRange>>,
-    /// This edge's stations; `board` is left to the line.
+    /// This edge's stations.
     pub stations: Vec<StationSettings>,
     /// How many seqs were stored as LOST just now.
     pub newly_lost: u64,
@@ -63,14 +63,14 @@ impl Query for Greet {
 impl Greet {
     async fn greet(&self, conn: &mut AsyncPgConnection) -> Result<Greeting, DbError> {
         use schema::edge_gateway::dsl;
-        let gateway: Option<(String, i64)> = dsl::edge_gateway
+        let gateway: Option<String> = dsl::edge_gateway
             .filter(dsl::id.eq(self.edge_id).and(dsl::is_active))
-            .select((dsl::name, dsl::site_id))
+            .select(dsl::name)
             .for_update()
             .first(conn)
             .await
             .optional()?;
-        let Some((name, site_id)) = gateway else {
+        let Some(name) = gateway else {
             return Ok(Greeting::Forbidden {
                 why: format!("edge {} is not active", self.edge_id),
             });
@@ -88,7 +88,6 @@ impl Greet {
             .await?;
         let mut welcomed = Welcomed {
             edge: EdgeName { id: self.edge_id, name },
-            site_id,
             have: BTreeMap::new(),
             lost: BTreeMap::new(),
             stations: stations(conn, self.edge_id).await?,
@@ -100,7 +99,7 @@ impl Greet {
         if welcomed.newly_lost > 0 {
             distrust_edge(conn, self.edge_id, self.now).await?;
         }
-        Ok(Greeting::Welcome(welcomed))
+        Ok(Greeting::Welcome(Box::new(welcomed)))
     }
 
     /// Each epoch belongs to one edge. One known under another is taken over only when that edge is deactivated.
@@ -181,10 +180,16 @@ async fn stations(conn: &mut AsyncPgConnection, edge: i64) -> Result<Vec<Station
         .select((dsl::id, dsl::capture_settings, dsl::division))
         .load(conn)
         .await?;
-    Ok(rows
-        .into_iter()
-        .map(|(id, capture, division)| settings(id, capture, division.map(Into::into)))
-        .collect())
+    let views = StationViews { station_id: None }.run(conn).await?;
+    let board = |id| {
+        let view = views.iter().find(|view| view.id == id)?;
+        Some(board_text(view.is_open, view.current_vehicle.as_deref())).filter(|text| !text.is_empty())
+    };
+    let station = |(id, capture, division): (i64, _, Option<Weight>)| StationSettings {
+        board: board(id),
+        ..settings(id, capture, division.map(Into::into))
+    };
+    Ok(rows.into_iter().map(station).collect())
 }
 
 /// The tolerance is one division where that is known and nothing else is wished.

@@ -78,6 +78,11 @@ impl Identities {
         self.epochs.get_mut(&epoch).map(|row| &mut row.known)
     }
 
+    /// How far an epoch is stored, with what this group adds.
+    pub fn have(&self, epoch: Epoch) -> Option<i64> {
+        self.epochs.get(&epoch).map(|row| row.known.have)
+    }
+
     pub fn insert(&mut self, event: NewEvent) {
         self.new.push(event);
     }

@@ -48,7 +48,7 @@ pub struct StoreEvents {
 pub enum Outcome {
     /// A newer connection of this edge exists, or its registration is no longer what it was.
     Fenced,
-    Taken(Taken),
+    Taken(Box<Taken>),
 }
 
 #[derive(Clone, Debug, Default)]
@@ -57,6 +57,8 @@ pub struct Taken {
     pub answers: Vec<FromServer>,
     pub awaited: Awaited,
     pub tally: Tally,
+    /// How far each epoch at hand is stored now.
+    pub have: BTreeMap<Epoch, i64>,
     /// What others should hear of. Of a group that shared a commit, one member carries it for all.
     pub changes: Changes,
 }
@@ -98,9 +100,9 @@ async fn store(conn: &mut AsyncPgConnection, group: Vec<StoreEvents>) -> Result<
     let outcomes = folded.into_iter().map(|member| match member {
         None => Outcome::Fenced,
         Some(member) => {
-            let mut taken = member.answered(&loaded.ledger);
+            let mut taken = member.answered(&loaded.ledger, &identities);
             taken.changes = changes.take().unwrap_or_default();
-            Outcome::Taken(taken)
+            Outcome::Taken(Box::new(taken))
         }
     });
     Ok(outcomes.collect())
@@ -231,7 +233,7 @@ impl Folded {
     }
 
     /// All nacks go out before any ack: an ack that passed a conflict would make the edge forget it.
-    fn answered(self, ledger: &Ledger) -> Taken {
+    fn answered(self, ledger: &Ledger, identities: &Identities) -> Taken {
         let mut receipts: BTreeMap<Epoch, Vec<NumberedReceipt>> = BTreeMap::new();
         for (epoch, seq, cycle) in self.receipts {
             if let Some(receipt) = ledger.receipt(cycle) {
@@ -241,6 +243,11 @@ impl Folded {
                     .push(NumberedReceipt { seq, receipt });
             }
         }
+        let have = self
+            .through
+            .iter()
+            .filter_map(|(epoch, _)| Some((*epoch, identities.have(*epoch)?)))
+            .collect();
         let nacks = self.nacks.into_iter().map(FromServer::Nack);
         let acks = self.through.into_iter().map(|(epoch, through)| {
             FromServer::Ack(Ack {
@@ -254,6 +261,7 @@ impl Folded {
             answers,
             awaited: self.awaited,
             tally: self.tally,
+            have,
             changes: Changes::default(),
         }
     }

@@ -6,7 +6,7 @@
 
 pub mod load;
 pub mod save;
-mod slips;
+pub(super) mod slips;
 
 pub use load::{Wanted, load};
 pub use save::{Changes, save};

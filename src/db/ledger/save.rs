@@ -1,6 +1,6 @@
 //! Writes what the rules have changed.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, Utc};
 use diesel::{prelude::*, sql_types};
@@ -23,9 +23,8 @@ use crate::{
 /// What others should hear of, once the transaction is committed.
 #[derive(Clone, Debug, Default)]
 pub struct Changes {
-    pub stations: BTreeSet<i64>,
-    pub records: BTreeSet<i64>,
-    pub completed: Vec<i64>,
+    /// Stations with another state, and the records that changed there.
+    pub stations: BTreeMap<i64, Vec<i64>>,
     /// Sites whose line has moved.
     pub sites: BTreeSet<i64>,
     /// Captures that no call explains.
@@ -69,20 +68,27 @@ pub async fn save(conn: &mut AsyncPgConnection, loaded: &mut Loaded) -> Result<C
 
 fn changes(ledger: &Ledger) -> Changes {
     let fresh = |row: &&Row<CaptureRow>| row.is_changed() && row.evidence.is_some() && row.record_id.is_none();
+    let mut stations: BTreeMap<i64, Vec<i64>> = ledger
+        .touched_stations
+        .iter()
+        .map(|station| (*station, Vec::new()))
+        .collect();
+    for (id, record) in ledger
+        .records
+        .iter()
+        .filter(|(id, row)| row.is_changed() && !ledger.removed.contains(id))
+    {
+        stations.entry(record.station_id).or_default().push(*id);
+    }
+    let moved = ledger
+        .calls
+        .values()
+        .filter(|call| call.is_changed() && call.status != CallStatus::Called);
     Changes {
-        stations: ledger.touched_stations.clone(),
-        records: ledger
-            .records
-            .iter()
-            .filter(|(id, row)| row.is_changed() && !ledger.removed.contains(id))
-            .map(|(id, _)| *id)
-            .collect(),
-        completed: ledger.completed.clone(),
-        sites: ledger
-            .calls
-            .values()
-            .filter(|call| call.is_changed() && call.status != CallStatus::Called)
-            .filter_map(|call| ledger.stations.get(&call.station_id).map(|station| station.site_id))
+        stations,
+        sites: moved
+            .filter_map(|call| ledger.stations.get(&call.station_id))
+            .map(|station| station.site_id)
             .collect(),
         unassigned: ledger.captures.values().filter(fresh).count(),
         alarms: ledger.alarms.clone(),

@@ -43,6 +43,9 @@ pub struct Entry {
     pub deadline_at: Option<DateTime<Utc>>,
     #[diesel(sql_type = sql_types::Timestamptz)]
     pub created_at: DateTime<Utc>,
+    /// In which its times are shown.
+    #[diesel(sql_type = sql_types::Text)]
+    pub time_zone: String,
 }
 
 /// The mean of the last 50 weighings of the site counts, 3 minutes where there are none.
@@ -63,9 +66,9 @@ const LINE: &str = "\
       l.driver_id, d.name::text AS driver_name, l.station_id, s.name::text AS station_name, l.record_id, \
       greatest(l.ahead, 0) AS ahead_count, \
       ceil(greatest(l.ahead, 0) * pace.seconds / active.stations / 60)::integer AS estimated_time, \
-      l.called_at, l.deadline_at, l.created_at \
+      l.called_at, l.deadline_at, l.created_at, z.time_zone::text \
     FROM line l JOIN vehicle v ON v.id = l.vehicle_id JOIN driver d ON d.id = l.driver_id \
-      LEFT JOIN weigh_station s ON s.id = l.station_id CROSS JOIN pace CROSS JOIN active \
+      LEFT JOIN weigh_station s ON s.id = l.station_id JOIN site z ON z.id = l.site_id CROSS JOIN pace CROSS JOIN active \
     ORDER BY l.status <> 'CALLED', NOT l.priority, l.position, l.id";
 
 /// A site's open entries: those that are called, then those that wait, in the order in which they will be called.
@@ -113,9 +116,9 @@ async fn closed(conn: &mut AsyncPgConnection, id: i64) -> Result<Entry, DbError>
     let entry = diesel::sql_query(
         "SELECT e.id, e.site_id, e.queue_number, e.status::text, e.vehicle_id, v.plate_number::text AS vehicle_plate, \
            e.driver_id, d.name::text AS driver_name, e.station_id, s.name::text AS station_name, e.record_id, \
-           0::bigint AS ahead_count, 0 AS estimated_time, e.called_at, e.deadline_at, e.created_at \
+           0::bigint AS ahead_count, 0 AS estimated_time, e.called_at, e.deadline_at, e.created_at, z.time_zone::text \
          FROM wait_queue e JOIN vehicle v ON v.id = e.vehicle_id JOIN driver d ON d.id = e.driver_id \
-           LEFT JOIN weigh_station s ON s.id = e.station_id WHERE e.id = $1",
+           LEFT JOIN weigh_station s ON s.id = e.station_id JOIN site z ON z.id = e.site_id WHERE e.id = $1",
     )
     .bind::<sql_types::BigInt, _>(id)
     .get_result(conn)

@@ -1,0 +1,47 @@
+//! Finds the actors by what they stand for. Their names are those of the interface: `indicator-3`, `queue-1`, `edge-link-2`.
+
+use weighbridge_supervision::{Handle, Tree};
+
+use super::{edge_link::EdgeLink, indicator::Indicator, queue::Queue};
+
+/// Whom to ask about a station, a site or an edge. Clones are the same directory.
+#[derive(Clone, Debug)]
+pub struct Directory {
+    tree: Tree,
+}
+
+impl Directory {
+    pub const fn new(tree: Tree) -> Self {
+        Self { tree }
+    }
+
+    pub const fn tree(&self) -> &Tree {
+        &self.tree
+    }
+
+    /// None for a station that is not in use.
+    pub fn indicator(&self, station_id: i64) -> Option<Handle<Indicator>> {
+        self.tree.find(&indicator_name(station_id))
+    }
+
+    pub fn queue(&self, site_id: i64) -> Option<Handle<Queue>> {
+        self.tree.find(&queue_name(site_id))
+    }
+
+    /// None while the edge is not connected to this server.
+    pub fn edge_link(&self, edge_id: i64) -> Option<Handle<EdgeLink>> {
+        self.tree.find(&edge_link_name(edge_id))
+    }
+}
+
+pub fn indicator_name(station_id: i64) -> String {
+    format!("indicator-{station_id}")
+}
+
+pub fn queue_name(site_id: i64) -> String {
+    format!("queue-{site_id}")
+}
+
+pub fn edge_link_name(edge_id: i64) -> String {
+    format!("edge-link-{edge_id}")
+}

@@ -1,0 +1,104 @@
+//! What others want of an edge: texts for its boards, and commands that it answers.
+
+use std::{collections::BTreeMap, time::Duration};
+
+use actix::{ActorFutureExt, Handler, Message, ResponseActFuture, WrapFuture};
+use actix_web_actors::ws::WebsocketContext;
+use tokio::sync::oneshot;
+use weighbridge_protocol::link::{FromServer, messages::Action};
+
+use super::EdgeLink;
+
+const ANSWER_WITHIN: Duration = Duration::from_secs(10);
+
+/// The server's text for a station's line of its board. Sent by Queue.
+#[derive(Clone, Debug, Message)]
+#[rtype(result = "()")]
+pub struct ShowOnBoard {
+    pub station_id: i64,
+    pub text: String,
+}
+
+/// Lets the next truck be captured although something still lies on the deck. Asked by the handlers of HTTP; answers when
+/// the edge has done it.
+#[derive(Clone, Debug, Message)]
+#[rtype(result = "Result<(), CommandError>")]
+pub struct Rearm {
+    pub station_id: i64,
+    pub reason: String,
+}
+
+/// Why an edge did not carry out a command.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum CommandError {
+    #[error("the edge refused: {0}")]
+    Refused(String),
+    #[error("the edge did not answer")]
+    NoAnswer,
+}
+
+/// Commands that wait for the edge's answer.
+#[derive(Debug, Default)]
+pub(super) struct Pending {
+    waiting: BTreeMap<i64, oneshot::Sender<Result<(), CommandError>>>,
+}
+
+impl Pending {
+    /// A command's id is drawn at random: the edge remembers those it has done, also from before a restart.
+    fn expect(&mut self) -> (i64, oneshot::Receiver<Result<(), CommandError>>) {
+        let (sender, receiver) = oneshot::channel();
+        let id = i64::from(rand::random::<u32>()) << 16 | i64::from(rand::random::<u16>());
+        self.waiting.insert(id, sender);
+        (id, receiver)
+    }
+
+    pub(super) fn done(&mut self, id: i64, ok: bool, error: Option<String>) {
+        let Some(sender) = self.waiting.remove(&id) else { return };
+        let answer = if ok {
+            Ok(())
+        } else {
+            Err(CommandError::Refused(error.unwrap_or_default()))
+        };
+        // Whoever asked may have stopped waiting.
+        drop(sender.send(answer));
+    }
+
+    fn forget(&mut self, id: i64) {
+        self.waiting.remove(&id);
+    }
+}
+
+impl Handler<ShowOnBoard> for EdgeLink {
+    type Result = ();
+
+    fn handle(&mut self, ShowOnBoard { station_id, text }: ShowOnBoard, context: &mut WebsocketContext<Self>) {
+        if self.linked.is_some() {
+            self.say(&FromServer::Board { station_id, text }, context);
+        }
+    }
+}
+
+impl Handler<Rearm> for EdgeLink {
+    type Result = ResponseActFuture<Self, Result<(), CommandError>>;
+
+    fn handle(&mut self, Rearm { station_id, reason }: Rearm, context: &mut WebsocketContext<Self>) -> Self::Result {
+        let (id, answer) = self.commands.expect();
+        self.say(
+            &FromServer::Command {
+                id,
+                station_id,
+                action: Action::Rearm,
+                reason,
+            },
+            context,
+        );
+        let waiting = tokio::time::timeout(ANSWER_WITHIN, answer).into_actor(self);
+        Box::pin(waiting.map(move |answer, link, _| {
+            link.commands.forget(id);
+            match answer {
+                Ok(Ok(answer)) => answer,
+                Ok(Err(_)) | Err(_) => Err(CommandError::NoAnswer),
+            }
+        }))
+    }
+}

@@ -1,0 +1,309 @@
+//! Events into the database, in order, however often that takes. What cannot be handled is set aside, so that nothing
+//! behind it waits.
+
+use std::{
+    collections::BTreeMap,
+    time::{Duration, Instant},
+};
+
+use actix::{ActorFutureExt, AsyncContext, WrapFuture};
+use actix_web_actors::ws::WebsocketContext;
+use chrono::{DateTime, Utc};
+use tracing::{error, warn};
+use weighbridge_protocol::{
+    Epoch, Kilograms, LinkSession,
+    link::{
+        Event, EventBody, FromServer,
+        limits::{CLOSE_FENCED, CLOSE_MALFORMED, WINDOW_EVENTS},
+        messages::Ack,
+    },
+};
+use weighbridge_supervision::AskError;
+
+use super::{EdgeLink, LinkServices};
+use crate::{
+    actors::{
+        indicator::{EventsArrived, StationTouched},
+        queue::LineMoved,
+        repository::{Queries, RunGrouped},
+    },
+    db::{
+        edge_event::{
+            Outcome, StoreEvents, Taken, Tally,
+            set_aside::{SetAside, Why},
+        },
+        ledger::Changes,
+    },
+    domain::{
+        edge_time::ClockModel,
+        intake::Awaited,
+        weighing::{Examined, examine},
+    },
+};
+
+/// An event whose handling ends without an answer this often is the trouble itself.
+const ATTEMPTS: u32 = 3;
+const ASK_WITHIN: Duration = Duration::from_secs(10);
+const RETRY_AFTER: Duration = Duration::from_millis(200);
+
+impl EdgeLink {
+    /// Stores what waits, one group at a time: the next begins when the last is committed and answered.
+    pub(super) fn store_next(&mut self, context: &mut WebsocketContext<Self>) {
+        let Some(linked) = &self.linked else { return };
+        if self.storing || self.inbox.is_empty() {
+            return;
+        }
+        self.storing = true;
+        let events: Vec<_> = self.inbox.drain(..self.inbox.len().min(WINDOW_EVENTS)).collect();
+        let intake = Intake {
+            edge_id: self.edge_id,
+            session: linked.session,
+            clock: linked.clock,
+            min_net: self.services.min_net,
+            services: self.services.clone(),
+            awaited: linked.awaited,
+            come: Vec::new(),
+        };
+        context.spawn(
+            intake
+                .take(events)
+                .into_actor(self)
+                .map(|stored, link, context| link.stored(stored, context)),
+        );
+    }
+
+    fn stored(&mut self, stored: Stored, context: &mut WebsocketContext<Self>) {
+        self.storing = false;
+        self.stored_at = Some(Instant::now());
+        for taken in &stored.come {
+            self.count(taken.tally);
+            self.announce(&taken.changes);
+        }
+        let Some(linked) = &mut self.linked else { return };
+        linked.awaited = stored.awaited;
+        let mut answers = Vec::new();
+        for taken in stored.come {
+            linked.bad_seqs += taken.tally.bad_seqs;
+            linked.have.extend(taken.have);
+            answers.extend(taken.answers);
+        }
+        for answer in &answers {
+            self.say(answer, context);
+        }
+        if stored.fenced {
+            return self.close(CLOSE_FENCED, "a newer connection of this edge has come", context);
+        }
+        if self.linked.as_ref().is_some_and(|linked| linked.bad_seqs >= 2) {
+            return self.close(CLOSE_MALFORMED, "a seq counts from 1", context);
+        }
+        self.note_backlog();
+        self.store_next(context);
+    }
+
+    fn count(&self, tally: Tally) {
+        metrics::counter!("edge_events_total").increment(tally.stored);
+        metrics::counter!("edge_dup_suppressed_total").increment(tally.duplicates);
+        metrics::counter!("edge_conflict_total").increment(tally.conflicts);
+        metrics::counter!("edge_gap_total").increment(tally.gaps);
+        metrics::counter!("edge_rejected_total").increment(tally.rejected);
+        if tally.conflicts > 0 {
+            let (edge, conflicts) = (self.edge_id, tally.conflicts);
+            error!(
+                edge.id = edge,
+                "edge {edge} sent {conflicts} events whose identity stands here with another text"
+            );
+        }
+        if tally.rejected > 0 {
+            let (edge, rejected) = (self.edge_id, tally.rejected);
+            error!(
+                edge.id = edge,
+                "edge {edge} sent {rejected} events that are wrong in themselves; staff must look"
+            );
+        }
+    }
+
+    fn announce(&self, changes: &Changes) {
+        for alarm in &changes.alarms {
+            metrics::counter!("station_alarms_total", "code" => alarm.code).increment(1);
+            warn!(station.id = alarm.station_id, alarm.code = alarm.code, "{}", alarm.text);
+        }
+        let directory = &self.services.directory;
+        for (station, records) in &changes.stations {
+            if let Some(indicator) = directory.indicator(*station) {
+                indicator.listener().announce(StationTouched {
+                    records: records.clone(),
+                });
+            }
+        }
+        for queue in changes.sites.iter().filter_map(|site| directory.queue(*site)) {
+            queue.listener().announce(LineMoved);
+        }
+    }
+}
+
+/// Takes a group of events into the database.
+struct Intake {
+    edge_id: i64,
+    session: LinkSession,
+    clock: ClockModel,
+    min_net: Kilograms,
+    services: LinkServices,
+    awaited: Awaited,
+    come: Vec<Taken>,
+}
+
+/// What came of a group.
+struct Stored {
+    come: Vec<Taken>,
+    awaited: Awaited,
+    fenced: bool,
+}
+
+/// Why storing a group did not end in an answer.
+enum Trouble {
+    Fenced,
+    /// Nobody knows what happened; the group is tried again, each event alone.
+    Crashed,
+    /// The database will refuse it again.
+    Refused(String),
+}
+
+impl Intake {
+    async fn take(mut self, events: Vec<(Event, DateTime<Utc>)>) -> Stored {
+        let examined: Vec<_> = events
+            .into_iter()
+            .map(|(event, received_at)| Examined {
+                body: examine(&event),
+                event,
+                received_at,
+            })
+            .collect();
+        let fenced = match self.store(&examined).await {
+            Ok(()) => false,
+            Err(Trouble::Fenced) => true,
+            Err(Trouble::Crashed | Trouble::Refused(_)) => self.take_alone(examined).await,
+        };
+        Stored {
+            come: self.come,
+            awaited: self.awaited,
+            fenced,
+        }
+    }
+
+    /// One by one, so that the guilty one alone is set aside. Says whether this connection was fenced meanwhile.
+    async fn take_alone(&mut self, events: Vec<Examined>) -> bool {
+        for examined in events {
+            let mut crashes = 0;
+            loop {
+                let (why, reason) = match self.store(std::slice::from_ref(&examined)).await {
+                    Ok(()) => break,
+                    Err(Trouble::Fenced) => return true,
+                    Err(Trouble::Crashed) if crashes + 1 < ATTEMPTS => {
+                        crashes += 1;
+                        continue;
+                    }
+                    Err(Trouble::Crashed) => (
+                        Why::Quarantined,
+                        format!("its handling ended {ATTEMPTS} times without an answer"),
+                    ),
+                    Err(Trouble::Refused(reason)) => (Why::Rejected, reason),
+                };
+                if !self.set_aside(&examined, why, &reason).await {
+                    return true;
+                }
+                break;
+            }
+        }
+        false
+    }
+
+    /// Shows the events to their stations, then stores them in one transaction. Waits as long as the database is away.
+    async fn store(&mut self, events: &[Examined]) -> Result<(), Trouble> {
+        self.show_to_stations(events).await?;
+        loop {
+            let query = StoreEvents {
+                edge_id: self.edge_id,
+                session: self.session,
+                events: events.to_vec(),
+                clock: self.clock,
+                awaited: self.awaited,
+                min_net: self.min_net,
+            };
+            match self.services.repository.ask(RunGrouped(query), ASK_WITHIN).await {
+                Ok(Ok(Outcome::Fenced)) => return Err(Trouble::Fenced),
+                Ok(Ok(Outcome::Taken(taken))) => {
+                    self.awaited = taken.awaited;
+                    self.come.push(*taken);
+                    return Ok(());
+                }
+                Ok(Err(error)) if !error.is_passing() => return Err(Trouble::Refused(error.to_string())),
+                Err(AskError::Crashed) => return Err(Trouble::Crashed),
+                Ok(Err(error)) => warn!(edge.id = self.edge_id, "events of edge {} wait: {error}", self.edge_id),
+                Err(error) => warn!(edge.id = self.edge_id, "events of edge {} wait: {error}", self.edge_id),
+            }
+            tokio::time::sleep(RETRY_AFTER).await;
+        }
+    }
+
+    /// An Indicator that is down is no reason to wait; one that falls over these events is.
+    async fn show_to_stations(&self, events: &[Examined]) -> Result<(), Trouble> {
+        let mut by_station: BTreeMap<i64, Vec<EventBody>> = BTreeMap::new();
+        for body in events.iter().filter_map(|examined| examined.body.as_ref().ok()) {
+            by_station.entry(body.station_id).or_default().push(body.clone());
+        }
+        for (station, bodies) in by_station {
+            let Some(indicator) = self.services.directory.indicator(station) else {
+                continue;
+            };
+            match indicator.ask(EventsArrived(bodies), ASK_WITHIN).await {
+                Err(AskError::Crashed) => return Err(Trouble::Crashed),
+                Ok(()) | Err(AskError::Down | AskError::Full | AskError::TimedOut) => {}
+            }
+        }
+        Ok(())
+    }
+
+    /// Says whether the event is kept; if not, a newer connection has taken over.
+    async fn set_aside(&mut self, examined: &Examined, why: Why, reason: &str) -> bool {
+        let event = &examined.event;
+        error!(
+            edge.id = self.edge_id,
+            edge.seq = event.seq,
+            "event {} of edge {} is set aside: {reason}",
+            event.seq,
+            self.edge_id
+        );
+        loop {
+            let query = SetAside {
+                edge_id: self.edge_id,
+                session: self.session,
+                event: event.clone(),
+                why,
+                reason: reason.to_owned(),
+                received_at: examined.received_at,
+            };
+            match self.services.repository.run(query).await {
+                Ok(true) => break,
+                Ok(false) => return false,
+                Err(error) => warn!(edge.id = self.edge_id, "an event cannot be set aside yet: {error}"),
+            }
+            tokio::time::sleep(RETRY_AFTER).await;
+        }
+        metrics::counter!("edge_set_aside_total").increment(1);
+        self.come.push(acknowledged(event.epoch, event.seq));
+        true
+    }
+}
+
+/// What is set aside is stored, and so acknowledged.
+fn acknowledged(epoch: Epoch, seq: i64) -> Taken {
+    Taken {
+        answers: vec![FromServer::Ack(Ack {
+            epoch,
+            through: seq,
+            receipts: Vec::new(),
+        })],
+        have: BTreeMap::from([(epoch, seq)]),
+        ..Taken::default()
+    }
+}

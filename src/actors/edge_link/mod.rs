@@ -1,0 +1,314 @@
+//! One connected edge: its socket, its events in, and what the server wants of it out.
+//!
+//! - [`intake`]: events into the database, however often that takes
+//! - [`pulse`]: pings, and whether this connection is still the edge's newest
+//! - [`commands`]: board texts and commands, from others to the edge
+//! - [`socket`]: JSON to messages and back
+//!
+//! Readings go straight to the Indicators and may be lost; events wait here, in order, until they are committed. An
+//! acknowledgement goes out after the commit and never before.
+
+mod commands;
+mod intake;
+mod pulse;
+mod socket;
+
+use std::{
+    collections::{BTreeMap, VecDeque},
+    time::Instant,
+};
+
+use actix::{Actor, ActorContext, ActorFutureExt, AsyncContext, WrapFuture};
+use actix_web_actors::ws::{CloseCode, CloseReason, WebsocketContext};
+use chrono::{DateTime, Utc};
+use tracing::{error, info, warn};
+use weighbridge_protocol::{
+    Epoch, Kilograms, LinkSession,
+    link::{
+        Event, FromServer,
+        limits::{
+            CLOSE_FENCED, CLOSE_FORBIDDEN, CLOSE_MALFORMED, CLOSE_RESTART, CLOSE_VERSION, PROTOCOL, WINDOW_BYTES,
+            WINDOW_EVENTS,
+        },
+        messages::{Hello, Welcome, Window},
+    },
+};
+use weighbridge_supervision::{Ending, Enlisted, Handle, Spec, StartError, Temporary};
+
+pub use commands::{CommandError, Rearm, ShowOnBoard};
+
+use super::{
+    directory::{Directory, edge_link_name},
+    indicator::{BacklogChanged, LinkChanged},
+    repository::{Queries, Repository},
+};
+use crate::{
+    db::{
+        DbError,
+        edge_epoch::{Greet, Greeting, Welcomed},
+    },
+    domain::{
+        edge_time::{ClockModel, OFFSET_ALARM},
+        intake::Awaited,
+    },
+};
+
+/// What every link needs of the server.
+#[derive(Clone, Debug)]
+pub struct LinkServices {
+    pub directory: Directory,
+    pub repository: Handle<Repository>,
+    /// What a weight must exceed a registered tare by.
+    pub min_net: Kilograms,
+}
+
+/// See the file's head.
+#[derive(Debug)]
+pub struct EdgeLink {
+    edge_id: i64,
+    services: LinkServices,
+    enlisted: Option<Enlisted<Self>>,
+    heard_at: Instant,
+    /// Since the edge's hello was answered.
+    linked: Option<Linked>,
+    greeting: bool,
+    inbox: VecDeque<(Event, DateTime<Utc>)>,
+    storing: bool,
+    stored_at: Option<Instant>,
+    commands: commands::Pending,
+}
+
+/// What is known of an edge once it has said hello.
+#[derive(Debug)]
+struct Linked {
+    session: LinkSession,
+    stations: Vec<i64>,
+    clock: ClockModel,
+    awaited: Awaited,
+    /// How far each epoch of the hello is stored, by the last word of the database.
+    have: BTreeMap<Epoch, i64>,
+    /// How far each epoch went when the edge said hello: until then it is a backlog.
+    backlog: BTreeMap<Epoch, i64>,
+    drained: bool,
+    bad_seqs: u64,
+}
+
+impl EdgeLink {
+    /// The link of an edge whose key was right. It says nothing before the edge's hello.
+    pub fn new(edge_id: i64, services: LinkServices) -> Self {
+        Self {
+            edge_id,
+            services,
+            enlisted: None,
+            heard_at: Instant::now(),
+            linked: None,
+            greeting: false,
+            inbox: VecDeque::new(),
+            storing: false,
+            stored_at: None,
+            commands: commands::Pending::default(),
+        }
+    }
+
+    fn hello(&mut self, hello: Hello, context: &mut WebsocketContext<Self>) {
+        if self.greeting || self.linked.is_some() {
+            return self.close(CLOSE_MALFORMED, "hello is said once", context);
+        }
+        if hello.protocol != PROTOCOL {
+            let why = format!(
+                "this server speaks version {PROTOCOL} of the link, the edge {}",
+                hello.protocol
+            );
+            return self.close(CLOSE_VERSION, &why, context);
+        }
+        self.greeting = true;
+        let received = Utc::now();
+        let clock = ClockModel::new(&hello.clock, received);
+        let backlog = hello
+            .epochs
+            .iter()
+            .map(|state| (state.epoch, state.next_seq - 1))
+            .collect();
+        let named = hello
+            .stations
+            .iter()
+            .map(|station| station.station_id)
+            .collect::<Vec<_>>();
+        let session = LinkSession::from_bits(rand::random());
+        let greet = Greet {
+            edge_id: self.edge_id,
+            hello,
+            session,
+            now: received,
+        };
+        let repository = self.services.repository.clone();
+        let greeting = async move { repository.run(greet).await };
+        context.spawn(greeting.into_actor(self).map(move |greeted, link, context| {
+            link.greeting = false;
+            match greeted {
+                Ok(Greeting::Welcome(welcomed)) => {
+                    let linked = Linked::new(session, clock, backlog, &welcomed);
+                    link.welcome(*welcomed, linked, &named, context);
+                }
+                Ok(Greeting::Forbidden { why }) => {
+                    error!(edge.id = link.edge_id, "edge {} is turned away: {why}", link.edge_id);
+                    link.close(CLOSE_FORBIDDEN, &why, context);
+                }
+                Err(error) => link.give_up(&error, context),
+            }
+        }));
+    }
+
+    fn welcome(&mut self, welcomed: Welcomed, linked: Linked, named: &[i64], context: &mut WebsocketContext<Self>) {
+        let edge_id = self.edge_id;
+        let unknown: Vec<i64> = named
+            .iter()
+            .copied()
+            .filter(|id| !linked.stations.contains(id))
+            .collect();
+        for station in &unknown {
+            error!(
+                edge.id = edge_id,
+                station.id = station,
+                "edge {edge_id} reads station {station}, which is not its own"
+            );
+        }
+        if welcomed.newly_lost > 0 {
+            let lost = welcomed.newly_lost;
+            metrics::counter!("edge_lost_total").increment(lost);
+            error!(
+                edge.id = edge_id,
+                "edge {edge_id} has lost {lost} events that were never sent"
+            );
+        }
+        if linked.clock.wall_offset().abs() > OFFSET_ALARM {
+            let seconds = linked.clock.wall_offset().num_seconds();
+            warn!(edge.id = edge_id, "the clock of edge {edge_id} is {seconds} s off");
+        }
+        let welcome = Welcome {
+            edge: welcomed.edge,
+            session: linked.session,
+            have: welcomed.have,
+            lost: welcomed.lost,
+            stations: welcomed.stations,
+            unknown,
+            server_time: Utc::now().fixed_offset(),
+            window: Window {
+                events: WINDOW_EVENTS,
+                bytes: WINDOW_BYTES,
+            },
+        };
+        info!(edge.id = edge_id, "edge {edge_id} is linked");
+        self.say(&FromServer::Welcome(welcome), context);
+        self.linked = Some(linked);
+        self.tell_stations(LinkChanged { up: true });
+        self.note_backlog();
+        self.store_next(context);
+    }
+
+    /// Tells the stations when all that the edge had kept for us is here.
+    fn note_backlog(&mut self) {
+        let Some(linked) = &mut self.linked else { return };
+        if !linked.drained
+            && linked
+                .backlog
+                .iter()
+                .all(|(epoch, last)| linked.have.get(epoch).is_some_and(|have| have >= last))
+        {
+            linked.drained = true;
+            self.tell_stations(BacklogChanged { drained: true });
+        }
+    }
+
+    fn tell_stations<M>(&self, message: M)
+    where
+        M: actix::Message<Result = ()> + Clone + Send + 'static,
+        super::indicator::Indicator: actix::Handler<M>,
+    {
+        let stations = self.linked.iter().flat_map(|linked| &linked.stations);
+        for indicator in stations.filter_map(|station| self.services.directory.indicator(*station)) {
+            indicator.listener().announce(message.clone());
+        }
+    }
+
+    /// The database cannot be asked now: the edge keeps what it has and comes back.
+    fn give_up(&mut self, error: &DbError, context: &mut WebsocketContext<Self>) {
+        warn!(
+            edge.id = self.edge_id,
+            "edge {} is sent away for now: {error}", self.edge_id
+        );
+        self.close(CLOSE_RESTART, "the database is unavailable", context);
+    }
+
+    fn close(&mut self, code: u16, why: &str, context: &mut WebsocketContext<Self>) {
+        // A close frame carries at most 123 bytes of reason.
+        let mut reason = why.to_owned();
+        while reason.len() > 123 {
+            reason.pop();
+        }
+        context.close(Some(CloseReason {
+            code: CloseCode::from(code),
+            description: Some(reason),
+        }));
+        context.stop();
+    }
+}
+
+impl Linked {
+    fn new(session: LinkSession, clock: ClockModel, backlog: BTreeMap<Epoch, i64>, welcomed: &Welcomed) -> Self {
+        Self {
+            session,
+            stations: welcomed.stations.iter().map(|station| station.station_id).collect(),
+            clock,
+            awaited: None,
+            have: welcomed.have.clone(),
+            backlog,
+            drained: false,
+            bad_seqs: 0,
+        }
+    }
+}
+
+impl Actor for EdgeLink {
+    type Context = WebsocketContext<Self>;
+
+    fn started(&mut self, context: &mut WebsocketContext<Self>) {
+        let spec = Spec::new("edge-link", edge_link_name(self.edge_id))
+            .under("links")
+            .mailbox(64);
+        match self.enlist(spec, context) {
+            Ok(enlisted) => self.enlisted = Some(enlisted),
+            Err(error) => {
+                warn!(
+                    edge.id = self.edge_id,
+                    "edge {} cannot be linked: {error}", self.edge_id
+                );
+                self.close(CLOSE_RESTART, "the server is stopping", context);
+            }
+        }
+        self.start_pulse(context);
+    }
+
+    fn stopped(&mut self, _: &mut WebsocketContext<Self>) {
+        self.tell_stations(LinkChanged { up: false });
+        info!(edge.id = self.edge_id, "edge {} is not linked any more", self.edge_id);
+    }
+}
+
+impl EdgeLink {
+    fn enlist(&self, spec: Spec, context: &mut WebsocketContext<Self>) -> Result<Enlisted<Self>, StartError> {
+        self.services.directory.tree().enlist(spec, context)
+    }
+}
+
+impl Temporary for EdgeLink {
+    fn end(&mut self, why: Ending, context: &mut WebsocketContext<Self>) {
+        match why {
+            Ending::Superseded => self.close(CLOSE_FENCED, "a newer connection of this edge has come", context),
+            Ending::Stopped => context.stop(),
+            Ending::Crashed(_) | Ending::Restarted | Ending::Draining => {
+                self.close(CLOSE_RESTART, "come again", context);
+            }
+        }
+    }
+}

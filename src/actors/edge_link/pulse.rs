@@ -1,0 +1,109 @@
+//! Pings: whether the edge is there, what its clock says, whether this connection is still its newest, and whether the
+//! database has gone back.
+
+use std::time::Instant;
+
+use actix::{ActorContext, ActorFutureExt, AsyncContext, WrapFuture};
+use actix_web_actors::ws::WebsocketContext;
+use chrono::Utc;
+use tracing::{info, warn};
+use weighbridge_protocol::link::{
+    FromServer,
+    limits::{CLOSE_FENCED, CLOSE_RESTART, DEAD_AFTER, PING_EVERY},
+    messages::{EdgeClock, Nack, NackCode},
+};
+
+use super::EdgeLink;
+use crate::{
+    actors::repository::Queries,
+    db::edge_epoch::{Heartbeat, Pulse},
+    domain::edge_time::OFFSET_ALARM,
+};
+
+impl EdgeLink {
+    pub(super) fn start_pulse(&self, context: &mut WebsocketContext<Self>) {
+        context.run_interval(PING_EVERY, |link, context| link.beat(context));
+    }
+
+    fn beat(&mut self, context: &mut WebsocketContext<Self>) {
+        if self.heard_at.elapsed() >= DEAD_AFTER {
+            info!(edge.id = self.edge_id, "edge {} has fallen silent", self.edge_id);
+            return context.stop();
+        }
+        let Some(linked) = &self.linked else { return };
+        let pulse = Pulse {
+            edge_id: self.edge_id,
+            epochs: linked.have.keys().copied().collect(),
+            now: Utc::now(),
+        };
+        self.say(
+            &FromServer::Ping {
+                t: Utc::now().timestamp_millis(),
+            },
+            context,
+        );
+        // What is being stored moves the watermarks; they are compared when nothing is under way.
+        if self.storing {
+            return;
+        }
+        let (repository, asked_at) = (self.services.repository.clone(), Instant::now());
+        let asking = async move { repository.run(pulse).await };
+        context.spawn(asking.into_actor(self).map(move |answer, link, context| match answer {
+            Ok(heartbeat) => link.compare(&heartbeat, asked_at, context),
+            Err(error) => warn!(
+                edge.id = link.edge_id,
+                "edge {} cannot be checked: {error}", link.edge_id
+            ),
+        }));
+    }
+
+    pub(super) fn pong(&mut self, clock: &EdgeClock) {
+        let Some(linked) = &mut self.linked else { return };
+        let before = linked.clock.wall_offset().abs() > OFFSET_ALARM;
+        linked.clock = linked.clock.refined(clock, Utc::now());
+        let offset = linked.clock.wall_offset();
+        if offset.abs() > OFFSET_ALARM && !before {
+            warn!(
+                edge.id = self.edge_id,
+                "the clock of edge {} is {} s off",
+                self.edge_id,
+                offset.num_seconds()
+            );
+        }
+    }
+
+    fn compare(&mut self, heartbeat: &Heartbeat, asked_at: Instant, context: &mut WebsocketContext<Self>) {
+        let Some(linked) = &mut self.linked else { return };
+        if heartbeat.session != Some(linked.session) {
+            return self.close(CLOSE_FENCED, "a newer connection of this edge has come", context);
+        }
+        if self.storing || self.stored_at.is_some_and(|at| at >= asked_at) {
+            return;
+        }
+        for (epoch, known) in &mut linked.have {
+            let Some(&have) = heartbeat.have.get(epoch) else {
+                return self.close(
+                    CLOSE_RESTART,
+                    "an epoch is not known any more: say hello again",
+                    context,
+                );
+            };
+            if have < *known {
+                warn!(
+                    edge.id = self.edge_id,
+                    "the database went back from {known} to {have} of an epoch"
+                );
+                let nack = Nack {
+                    epoch: *epoch,
+                    seq: *known,
+                    code: NackCode::Gap,
+                    have,
+                };
+                linked.awaited = Some((*epoch, have + 1));
+                *known = have;
+                metrics::counter!("edge_gap_total").increment(1);
+                return self.say(&FromServer::Nack(nack), context);
+            }
+        }
+    }
+}

@@ -1,0 +1,326 @@
+//! One indicator on one scale: the station's state, what stands on it, and whether it has fallen silent.
+
+use std::time::{Duration, Instant};
+
+use actix::{Actor, ActorFutureExt, AsyncContext, Context, Handler, Message, WrapFuture};
+use tracing::{info, warn};
+use weighbridge_protocol::link::{EventBody, messages::LiveReading};
+use weighbridge_supervision::{Handle, Listener};
+
+use super::{
+    live::{Json, StationChanged, WeighingChanged, WeightChanged},
+    queue::StationFreed,
+    repository::{Queries, Repository},
+    screen::{RecordItem, StationItem, WeightItem},
+};
+use crate::db::{
+    station_view::{StationView, StationViews},
+    weigh_record::{Item, Items},
+};
+
+/// Silence after which a weight on a screen is marked stale.
+const STALE_AFTER: Duration = Duration::from_secs(3);
+const BETWEEN_CHECKS: Duration = Duration::from_secs(1);
+const BETWEEN_LOOKS: Duration = Duration::from_secs(2);
+
+/// A weight that the edge has just read. Sent by the edge's socket; only the newest counts.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub struct ReadingArrived(pub LiveReading);
+
+/// Events of this station are about to be stored. Asked by EdgeLink, which takes an answer that never comes three times
+/// for a sign that the event itself is the trouble.
+#[derive(Clone, Debug, Message)]
+#[rtype(result = "()")]
+pub struct EventsArrived(pub Vec<EventBody>);
+
+/// What was stored concerns this station, and these records. Announced by EdgeLink, Queue and the handlers of HTTP.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub struct StationTouched {
+    pub records: Vec<i64>,
+}
+
+/// The edge that reads this station came or went. Announced by EdgeLink.
+#[derive(Clone, Copy, Debug, Message)]
+#[rtype(result = "()")]
+pub struct LinkChanged {
+    pub up: bool,
+}
+
+/// All that the edge kept for us has arrived, or not yet. Announced by EdgeLink.
+#[derive(Clone, Copy, Debug, Message)]
+#[rtype(result = "()")]
+pub struct BacklogChanged {
+    pub drained: bool,
+}
+
+/// How the station stands now. Asked by Queue before it calls, and by Live for its snapshot.
+#[derive(Clone, Copy, Debug, Message)]
+#[rtype(result = "StationState")]
+pub struct CurrentState;
+
+/// What an Indicator knows of its station.
+#[derive(Clone, Debug, Default, actix::MessageResponse)]
+pub struct StationState {
+    /// None until it was read for the first time.
+    pub view: Option<StationView>,
+    pub link_up: bool,
+    pub indicator_up: bool,
+    pub backlog_drained: bool,
+    pub weight: Option<LiveReading>,
+    pub stale: bool,
+}
+
+/// Who wants to hear of a station.
+#[derive(Clone, Debug)]
+pub struct Listeners {
+    pub weights: Listener<WeightChanged>,
+    pub stations: Listener<StationChanged>,
+    pub weighings: Listener<WeighingChanged>,
+    pub line: Listener<StationFreed>,
+}
+
+/// See the file's head.
+#[derive(Debug)]
+pub struct Indicator {
+    station_id: i64,
+    repository: Handle<Repository>,
+    listeners: Listeners,
+    state: StationState,
+    heard_at: Option<Instant>,
+    /// What was announced last: the same is not announced twice.
+    shown: Option<StationItem>,
+    /// One look at a time; what happens meanwhile asks for another.
+    looking: bool,
+    look_again: bool,
+    #[cfg(feature = "chaos")]
+    poison: super::chaos::Poison,
+}
+
+impl Indicator {
+    /// An indicator that knows nothing yet: it reads its station when it starts.
+    pub fn new(
+        station_id: i64,
+        repository: Handle<Repository>,
+        listeners: Listeners,
+        #[cfg(feature = "chaos")] poison: super::chaos::Poison,
+    ) -> Self {
+        Self {
+            station_id,
+            repository,
+            listeners,
+            state: StationState::default(),
+            heard_at: None,
+            shown: None,
+            looking: false,
+            look_again: false,
+            #[cfg(feature = "chaos")]
+            poison,
+        }
+    }
+
+    /// Reads the station anew, and shows what has changed.
+    fn look(&mut self, context: &mut Context<Self>) {
+        if std::mem::replace(&mut self.looking, true) {
+            self.look_again = true;
+            return;
+        }
+        let (repository, station_id) = (self.repository.clone(), Some(self.station_id));
+        let looking = async move { repository.run(StationViews { station_id }).await };
+        context.spawn(looking.into_actor(self).map(|found, indicator, context| {
+            indicator.looking = false;
+            match found {
+                Ok(mut views) => indicator.seen(views.pop()),
+                Err(error) => warn!(station.id = indicator.station_id, "station cannot be read: {error}"),
+            }
+            if std::mem::take(&mut indicator.look_again) {
+                indicator.look(context);
+            }
+        }));
+    }
+
+    fn seen(&mut self, view: Option<StationView>) {
+        let was_free = self.is_free();
+        self.state.view = view;
+        self.show();
+        if self.is_free() && !was_free {
+            self.announce_free();
+        }
+    }
+
+    /// Whether the next truck may come: nothing stands here, and nobody is called here.
+    fn is_free(&self) -> bool {
+        self.state
+            .view
+            .as_ref()
+            .is_some_and(|view| view.status == "IDLE" && view.current_vehicle.is_none())
+    }
+
+    fn announce_free(&self) {
+        self.listeners.line.announce(StationFreed {
+            station_id: self.station_id,
+        });
+    }
+
+    fn show(&mut self) {
+        let Some(view) = &self.state.view else { return };
+        let item = StationItem::new(view, self.state.link_up, self.state.indicator_up);
+        if self.shown.as_ref() == Some(&item) {
+            return;
+        }
+        match Json::of(&item) {
+            Ok(json) => {
+                let changed = StationChanged {
+                    station: view.id,
+                    site: view.site_id,
+                    item: json,
+                };
+                self.listeners.stations.announce(changed);
+                self.shown = Some(item);
+            }
+            Err(error) => warn!(station.id = self.station_id, "station cannot be shown: {error}"),
+        }
+    }
+
+    fn show_weight(&self) {
+        let (Some(reading), Some(view)) = (&self.state.weight, &self.state.view) else {
+            return;
+        };
+        match Json::of(&WeightItem::new(reading, self.state.stale)) {
+            Ok(weight) => {
+                self.listeners.weights.announce(WeightChanged {
+                    station: view.id,
+                    site: view.site_id,
+                    weight,
+                });
+            }
+            Err(error) => warn!(station.id = self.station_id, "weight cannot be shown: {error}"),
+        }
+    }
+
+    fn check_silence(&mut self) {
+        let silent = self.heard_at.is_none_or(|at| at.elapsed() >= STALE_AFTER);
+        if silent && !self.state.stale && self.state.weight.is_some() {
+            self.state.stale = true;
+            self.state.indicator_up = false;
+            info!(
+                station.id = self.station_id,
+                "station {} shows nothing new", self.station_id
+            );
+            self.show_weight();
+            self.show();
+        }
+    }
+
+    fn set_link(&mut self, up: bool) {
+        self.state.link_up = up;
+        if !up {
+            self.state.backlog_drained = false;
+            self.heard_at = None;
+        }
+        self.show();
+        self.check_silence();
+    }
+}
+
+impl Actor for Indicator {
+    type Context = Context<Self>;
+
+    fn started(&mut self, context: &mut Context<Self>) {
+        self.look(context);
+        context.run_interval(BETWEEN_CHECKS, |indicator, _| indicator.check_silence());
+        context.run_interval(BETWEEN_LOOKS, Self::look);
+    }
+}
+
+impl Handler<ReadingArrived> for Indicator {
+    type Result = ();
+
+    fn handle(&mut self, ReadingArrived(reading): ReadingArrived, _: &mut Context<Self>) {
+        self.heard_at = Some(Instant::now());
+        let was_silent = self.state.stale || !self.state.indicator_up;
+        (self.state.stale, self.state.indicator_up) = (false, true);
+        self.state.weight = Some(reading);
+        self.show_weight();
+        if was_silent {
+            self.show();
+        }
+    }
+}
+
+impl Handler<EventsArrived> for Indicator {
+    type Result = ();
+
+    fn handle(&mut self, EventsArrived(events): EventsArrived, _: &mut Context<Self>) {
+        debug_assert!(events.iter().all(|event| event.station_id == self.station_id));
+        #[cfg(feature = "chaos")]
+        self.poison.strike(
+            self.state
+                .view
+                .as_ref()
+                .and_then(|view| view.current_vehicle.as_deref()),
+            &events,
+        );
+        self.heard_at = Some(Instant::now());
+    }
+}
+
+impl Handler<StationTouched> for Indicator {
+    type Result = ();
+
+    fn handle(&mut self, StationTouched { records }: StationTouched, context: &mut Context<Self>) {
+        self.look(context);
+        if records.is_empty() {
+            return;
+        }
+        let repository = self.repository.clone();
+        let reading = async move { repository.run(Items { ids: records }).await };
+        context.spawn(reading.into_actor(self).map(|items, indicator, _| {
+            match items {
+                Ok(items) => items
+                    .iter()
+                    .for_each(|item| announce_record(&indicator.listeners.weighings, item)),
+                Err(error) => warn!(station.id = indicator.station_id, "records cannot be shown: {error}"),
+            }
+        }));
+    }
+}
+
+fn announce_record(listener: &Listener<WeighingChanged>, item: &Item) {
+    match Json::of(&RecordItem::from(item)) {
+        Ok(json) => listener.announce(WeighingChanged {
+            site: item.site_id,
+            record: item.id,
+            item: json,
+        }),
+        Err(error) => warn!(record.id = item.id, "record cannot be shown: {error}"),
+    }
+}
+
+impl Handler<LinkChanged> for Indicator {
+    type Result = ();
+
+    fn handle(&mut self, LinkChanged { up }: LinkChanged, _: &mut Context<Self>) {
+        self.set_link(up);
+    }
+}
+
+impl Handler<BacklogChanged> for Indicator {
+    type Result = ();
+
+    fn handle(&mut self, BacklogChanged { drained }: BacklogChanged, _: &mut Context<Self>) {
+        self.state.backlog_drained = drained;
+        if drained && self.is_free() {
+            self.announce_free();
+        }
+    }
+}
+
+impl Handler<CurrentState> for Indicator {
+    type Result = StationState;
+
+    fn handle(&mut self, _: CurrentState, _: &mut Context<Self>) -> StationState {
+        self.state.clone()
+    }
+}

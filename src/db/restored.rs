@@ -1,0 +1,81 @@
+//! What must be done before a database serves that is not the one that served last: a backup that was restored, or a
+//! standby that lagged.
+
+use chrono::{DateTime, Days, NaiveDate, Utc};
+use diesel::prelude::*;
+use diesel_async::{AsyncPgConnection, RunQueryDsl};
+
+use super::{DbError, Query, ledger::slips, schema};
+use crate::domain::slip::local_day;
+
+/// Leaves room for what was acknowledged and is missing here: edges send it again, with the numbers that were printed.
+///
+/// - no truck that drove on before now belongs to a call, unless its receipt says so
+/// - the slip counters of every day from the newest completion to today jump, and so does the sequence of record ids;
+///   the numbers skipped are LOST until receipts fill them
+#[derive(Clone, Copy, Debug)]
+pub struct MakeRoom {
+    pub jump: i32,
+    pub now: DateTime<Utc>,
+}
+
+impl Query for MakeRoom {
+    type Output = ();
+
+    async fn run(self, conn: &mut AsyncPgConnection) -> Result<(), DbError> {
+        use schema::{site, weigh_station};
+        diesel::update(weigh_station::table)
+            .set(weigh_station::trusted_since.eq(self.now))
+            .execute(conn)
+            .await?;
+        diesel::sql_query("SELECT setval('weigh_record_id_seq', nextval('weigh_record_id_seq') + $1)")
+            .bind::<diesel::sql_types::BigInt, _>(i64::from(self.jump))
+            .execute(conn)
+            .await?;
+        let sites: Vec<(i64, String, String)> = site::table
+            .order(site::id)
+            .select((site::id, site::slip_prefix, site::time_zone))
+            .load(conn)
+            .await?;
+        for (id, prefix, zone) in sites {
+            self.lift_counters(conn, id, &prefix, zone.parse().unwrap_or(chrono_tz::Asia::Seoul)).await?;
+        }
+        Ok(())
+    }
+}
+
+impl MakeRoom {
+    async fn lift_counters(
+        self,
+        conn: &mut AsyncPgConnection,
+        site_id: i64,
+        prefix: &str,
+        zone: chrono_tz::Tz,
+    ) -> Result<(), DbError> {
+        use schema::{slip_counter, weigh_record};
+        let newest: Option<DateTime<Utc>> = weigh_record::table
+            .filter(weigh_record::site_id.eq(site_id).and(weigh_record::slip_number.is_not_null()))
+            .select(diesel::dsl::max(weigh_record::weighed_at))
+            .first(conn)
+            .await?;
+        let today = local_day(self.now, zone);
+        let mut day = newest.map_or(today, |newest| local_day(newest, zone)).min(today);
+        loop {
+            let last: Option<i32> = slip_counter::table
+                .filter(slip_counter::site_id.eq(site_id).and(slip_counter::day.eq(day)))
+                .select(slip_counter::last_number)
+                .first(conn)
+                .await
+                .optional()?;
+            slips::raise(conn, site_id, prefix, day, last.unwrap_or(0) + self.jump).await?;
+            match next_day(day).filter(|next| *next <= today) {
+                Some(next) => day = next,
+                None => return Ok(()),
+            }
+        }
+    }
+}
+
+fn next_day(day: NaiveDate) -> Option<NaiveDate> {
+    day.checked_add_days(Days::new(1))
+}

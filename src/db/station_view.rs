@@ -1,0 +1,55 @@
+//! A station as a screen shows it.
+
+use diesel::{prelude::*, sql_types};
+use diesel_async::{AsyncPgConnection, RunQueryDsl};
+
+use crate::db::{DbError, Query, weight::Weight};
+
+#[derive(Clone, Debug, QueryableByName)]
+pub struct StationView {
+    #[diesel(sql_type = sql_types::BigInt)]
+    pub id: i64,
+    #[diesel(sql_type = sql_types::BigInt)]
+    pub site_id: i64,
+    #[diesel(sql_type = sql_types::Nullable<sql_types::BigInt>)]
+    pub edge_id: Option<i64>,
+    #[diesel(sql_type = sql_types::Text)]
+    pub name: String,
+    /// `IDLE`, `WEIGHING` or `ERROR`.
+    #[diesel(sql_type = sql_types::Text)]
+    pub status: String,
+    #[diesel(sql_type = sql_types::Bool)]
+    pub is_open: bool,
+    /// Whether it calls the next truck by itself.
+    #[diesel(sql_type = sql_types::Bool)]
+    pub calls_itself: bool,
+    /// The plate that is called to it, or else the one that was weighed last and still stands there.
+    #[diesel(sql_type = sql_types::Nullable<sql_types::Text>)]
+    pub current_vehicle: Option<String>,
+    #[diesel(sql_type = sql_types::Nullable<sql_types::Numeric>)]
+    pub last_weight: Option<Weight>,
+}
+
+/// One station, or all that are in use. Asked by Indicator and Queue when they start and when something has changed.
+#[derive(Clone, Copy, Debug)]
+pub struct StationViews {
+    pub station_id: Option<i64>,
+}
+
+impl Query for StationViews {
+    type Output = Vec<StationView>;
+
+    async fn run(self, conn: &mut AsyncPgConnection) -> Result<Vec<StationView>, DbError> {
+        Ok(diesel::sql_query(
+            "SELECT s.id, s.site_id, s.edge_id, s.name::text, s.status::text, s.is_open, s.calling = 'AUTO' AS calls_itself, \
+               v.plate_number::text AS current_vehicle, \
+               (SELECT c.weight FROM capture c WHERE c.station_id = s.id ORDER BY c.captured_at DESC LIMIT 1) AS last_weight \
+             FROM weigh_station s LEFT JOIN wait_queue e ON e.station_id = s.id AND e.status = 'CALLED' \
+               LEFT JOIN vehicle v ON v.id = e.vehicle_id \
+             WHERE s.is_active AND ($1::bigint IS NULL OR s.id = $1) ORDER BY s.id",
+        )
+        .bind::<sql_types::Nullable<sql_types::BigInt>, _>(self.station_id)
+        .load(conn)
+        .await?)
+    }
+}
