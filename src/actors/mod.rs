@@ -1,9 +1,32 @@
 //! The actors: who stands for what, and who tells and asks whom.
 //!
-//! - [`live`]: the topics of the live stream, written into every watching socket; told by all who change something
+//! ```text
+//!  edge ══ws══▶ EdgeLink ─(events)──▶ Repository ─▶ database
+//!                 │  └─(about to be stored)─▶ Indicator
+//!                 ├─(readings)─▶ Indicator ─(weights, states, records)─▶ Live ─▶ every watching Session
+//!                 └─(line moved)─▶ Queue ──(calls, board texts)──▶ EdgeLink
+//! ```
+//!
+//! - [`directory`]: finds an actor by what it stands for
+//! - [`edge_link`]: one connected edge
+//! - [`indicator`]: one station
+//! - [`live`]: the topics of the live stream, written into every watching socket
+//! - [`queue`]: the waiting line of one site
 //! - [`repository`]: the way to the database, asked by all
-//! - [`session`]: one watching socket and what its client asks for; writes nothing of its own, Live does
+//! - [`screen`]: what a screen shows of all this
+//! - [`session`]: one watching socket, and what its client asks for
+//! - [`stations`]: starts what stands for stations and sites
+//! - [`topics`]: where Live looks its topics up
 
+#[cfg(feature = "chaos")]
+pub mod chaos;
+pub mod directory;
+pub mod edge_link;
+pub mod indicator;
 pub mod live;
+pub mod queue;
 pub mod repository;
+pub mod screen;
 pub mod session;
+pub mod stations;
+pub mod topics;

@@ -225,7 +225,14 @@ impl From<&DaySummary> for SummaryItem {
             total_count: day.total,
             completed_count: day.completed,
             avg_process_time: day.process_seconds,
-            hourly_stats: day.hours.iter().map(|(hour, count)| HourItem { hour: *hour, count: *count }).collect(),
+            hourly_stats: day
+                .hours
+                .iter()
+                .map(|(hour, count)| HourItem {
+                    hour: *hour,
+                    count: *count,
+                })
+                .collect(),
         }
     }
 }

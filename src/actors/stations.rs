@@ -36,7 +36,13 @@ impl Stations {
     pub fn start_site(&self, site_id: i64) -> Result<(), StartError> {
         let (this, spec) = (self.clone(), Spec::new("queue", queue_name(site_id)).on("queues"));
         let queue = move || {
-            let Self { call_deadline, repository, directory, screens, .. } = this.clone();
+            let Self {
+                call_deadline,
+                repository,
+                directory,
+                screens,
+                ..
+            } = this.clone();
             Queue::new(site_id, call_deadline, repository, directory, screens.lines)
         };
         once(self.directory.tree().start(spec, queue).map(drop))
@@ -47,8 +53,18 @@ impl Stations {
         let line = self.line_of(site_id);
         let this = self.clone();
         let indicator = move || {
-            let Screens { weights, stations, weighings, .. } = this.screens.clone();
-            let listeners = Listeners { weights, stations, weighings, line: line.clone() };
+            let Screens {
+                weights,
+                stations,
+                weighings,
+                ..
+            } = this.screens.clone();
+            let listeners = Listeners {
+                weights,
+                stations,
+                weighings,
+                line: line.clone(),
+            };
             Indicator::new(
                 station_id,
                 this.repository.clone(),
@@ -57,7 +73,10 @@ impl Stations {
                 this.poison.clone(),
             )
         };
-        let spec = Spec::new("indicator", indicator_name(station_id)).under("stations").on("indicators").mailbox(1024);
+        let spec = Spec::new("indicator", indicator_name(station_id))
+            .under("stations")
+            .on("indicators")
+            .mailbox(1024);
         once(self.directory.tree().start(spec, indicator).map(drop))
     }
 

@@ -18,7 +18,7 @@ use super::{
 };
 use crate::db::{
     DbError,
-    login_session::EndedSessions,
+    ended_sessions::EndedSessions,
     station_view::StationViews,
     summary::{DaySummaries, DaySummary},
     wait_queue::Line,
@@ -53,7 +53,11 @@ impl Topics {
         let sites: Vec<i64> = days.iter().flatten().map(|day| day.site_id).collect();
         Looked {
             stations: told("stations", self.stations().await),
-            queues: if days.is_some() { told("lines", self.queues(sites).await) } else { None },
+            queues: if days.is_some() {
+                told("lines", self.queues(sites).await)
+            } else {
+                None
+            },
             weighings: told("weighings", self.weighings().await),
             summaries: days.as_deref().map(summaries),
             positions: None,
@@ -65,7 +69,11 @@ impl Topics {
         for view in self.repository.run(StationViews { station_id: None }).await? {
             let state = self.state_of(view.id).await;
             let item = StationItem::new(&view, state.link_up, state.indicator_up);
-            items.extend(json(&item).map(|item| StationChanged { station: view.id, site: view.site_id, item }));
+            items.extend(json(&item).map(|item| StationChanged {
+                station: view.id,
+                site: view.site_id,
+                item,
+            }));
         }
         Ok(items)
     }
@@ -92,7 +100,11 @@ impl Topics {
         let newest = self.repository.run(Newest { each: SHOWN }).await?;
         let changed = newest.iter().filter_map(|record| {
             let item = json(&RecordItem::from(record))?;
-            Some(WeighingChanged { site: record.site_id, record: record.id, item })
+            Some(WeighingChanged {
+                site: record.site_id,
+                record: record.id,
+                item,
+            })
         });
         Ok(changed.collect())
     }
@@ -101,7 +113,14 @@ impl Topics {
 fn summaries(days: &[DaySummary]) -> Vec<SummaryChanged> {
     let each = days.iter().map(|day| (Some(day.site_id), SummaryItem::from(day)));
     let all = (days.len() > 1).then(|| (None, SummaryItem::from(&together(days))));
-    each.chain(all).filter_map(|(site, item)| Some(SummaryChanged { site, summary: json(&item)? })).collect()
+    each.chain(all)
+        .filter_map(|(site, item)| {
+            Some(SummaryChanged {
+                site,
+                summary: json(&item)?,
+            })
+        })
+        .collect()
 }
 
 /// All sites' days as one; the mean time is weighted by what each completed.

@@ -21,6 +21,7 @@ mod breaker;
 pub mod edge_epoch;
 pub mod edge_event;
 pub mod embedded;
+pub mod ended_sessions;
 pub mod error;
 pub mod identity;
 mod lane;

@@ -38,7 +38,8 @@ impl Query for MakeRoom {
             .load(conn)
             .await?;
         for (id, prefix, zone) in sites {
-            self.lift_counters(conn, id, &prefix, zone.parse().unwrap_or(chrono_tz::Asia::Seoul)).await?;
+            self.lift_counters(conn, id, &prefix, zone.parse().unwrap_or(chrono_tz::Asia::Seoul))
+                .await?;
         }
         Ok(())
     }
@@ -54,7 +55,11 @@ impl MakeRoom {
     ) -> Result<(), DbError> {
         use schema::{slip_counter, weigh_record};
         let newest: Option<DateTime<Utc>> = weigh_record::table
-            .filter(weigh_record::site_id.eq(site_id).and(weigh_record::slip_number.is_not_null()))
+            .filter(
+                weigh_record::site_id
+                    .eq(site_id)
+                    .and(weigh_record::slip_number.is_not_null()),
+            )
             .select(diesel::dsl::max(weigh_record::weighed_at))
             .first(conn)
             .await?;

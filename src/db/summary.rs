@@ -90,6 +90,10 @@ async fn summary(conn: &mut AsyncPgConnection, site_id: i64, day: NaiveDate, zon
         total: hours.iter().map(|hour| hour.total).sum(),
         completed: hours.iter().map(|hour| hour.completed).sum(),
         process_seconds: pace.seconds,
-        hours: hours.iter().filter(|hour| hour.completed > 0).map(|hour| (hour.hour, hour.completed)).collect(),
+        hours: hours
+            .iter()
+            .filter(|hour| hour.completed > 0)
+            .map(|hour| (hour.hour, hour.completed))
+            .collect(),
     })
 }

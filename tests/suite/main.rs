@@ -12,5 +12,6 @@ mod migrating;
 mod owning_a_postgresql;
 mod partitioning_records;
 mod running_queries;
+mod storing_events;
 mod support;
 mod watching_live;

@@ -25,9 +25,10 @@ use crate::{
     actors::{
         indicator::{EventsArrived, StationTouched},
         queue::LineMoved,
-        repository::{Queries, RunGrouped},
+        repository::Queries,
     },
     db::{
+        DbError,
         edge_event::{
             Outcome, StoreEvents, Taken, Tally,
             set_aside::{SetAside, Why},
@@ -229,16 +230,15 @@ impl Intake {
                 awaited: self.awaited,
                 min_net: self.min_net,
             };
-            match self.services.repository.ask(RunGrouped(query), ASK_WITHIN).await {
-                Ok(Ok(Outcome::Fenced)) => return Err(Trouble::Fenced),
-                Ok(Ok(Outcome::Taken(taken))) => {
+            match self.services.repository.run_grouped(query).await {
+                Ok(Outcome::Fenced) => return Err(Trouble::Fenced),
+                Ok(Outcome::Taken(taken)) => {
                     self.awaited = taken.awaited;
                     self.come.push(*taken);
                     return Ok(());
                 }
-                Ok(Err(error)) if !error.is_passing() => return Err(Trouble::Refused(error.to_string())),
-                Err(AskError::Crashed) => return Err(Trouble::Crashed),
-                Ok(Err(error)) => warn!(edge.id = self.edge_id, "events of edge {} wait: {error}", self.edge_id),
+                Err(DbError::Panicked { .. }) => return Err(Trouble::Crashed),
+                Err(error) if !error.is_passing() => return Err(Trouble::Refused(error.to_string())),
                 Err(error) => warn!(edge.id = self.edge_id, "events of edge {} wait: {error}", self.edge_id),
             }
             tokio::time::sleep(RETRY_AFTER).await;

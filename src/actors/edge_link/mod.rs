@@ -220,6 +220,7 @@ impl EdgeLink {
         }
     }
 
+    #[expect(clippy::needless_pass_by_value, reason = "a message is given away, to several here")]
     fn tell_stations<M>(&self, message: M)
     where
         M: actix::Message<Result = ()> + Clone + Send + 'static,

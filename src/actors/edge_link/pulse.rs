@@ -22,7 +22,7 @@ use crate::{
 
 impl EdgeLink {
     pub(super) fn start_pulse(&self, context: &mut WebsocketContext<Self>) {
-        context.run_interval(PING_EVERY, |link, context| link.beat(context));
+        context.run_interval(PING_EVERY, Self::beat);
     }
 
     fn beat(&mut self, context: &mut WebsocketContext<Self>) {

@@ -112,6 +112,9 @@ impl Query for Newest {
                AND w.weighed_at > now() - interval '31 days' ORDER BY w.weighed_at DESC, w.id DESC LIMIT $1) r {NAMES} \
              ORDER BY r.weighed_at DESC, r.id DESC"
         );
-        Ok(diesel::sql_query(query).bind::<sql_types::BigInt, _>(self.each).load(conn).await?)
+        Ok(diesel::sql_query(query)
+            .bind::<sql_types::BigInt, _>(self.each)
+            .load(conn)
+            .await?)
     }
 }

@@ -1,0 +1,303 @@
+//! A site with one station, one edge that has said hello, one truck (tare 10 t) and its driver.
+
+use chrono::{TimeDelta, Utc};
+use uuid::Uuid;
+use weighbridge::{
+    db::{
+        GroupedQuery, Pool, Query,
+        edge_epoch::{Greet, Greeting},
+        edge_event::{Outcome, StoreEvents},
+        wait_queue::{CallNext, Called, CheckIn, Entry, EntryById},
+        weigh_record::{Item, Items},
+    },
+    domain::{
+        edge_time::ClockModel,
+        weighing::{Examined, examine},
+    },
+};
+use weighbridge_protocol::{
+    CycleId, Epoch, Kilograms, LinkSession,
+    link::{
+        Event, EventBody, EventKind,
+        event::{Capture, sha256_hex},
+        messages::{EdgeClock, EpochState, Hello, StationState},
+    },
+};
+
+use crate::support::database::Database;
+
+const BOOT: Uuid = Uuid::from_u128(7);
+
+pub fn epoch() -> Epoch {
+    Epoch::from_bits(1)
+}
+
+pub struct Yard {
+    database: std::sync::Arc<Database>,
+    pool: Pool,
+    pub session: LinkSession,
+    edge: i64,
+    station: i64,
+    vehicle: i64,
+    driver: i64,
+    next_seq: i64,
+    clock: ClockModel,
+}
+
+impl Yard {
+    pub async fn new() -> Self {
+        Self::several(1).await.remove(0)
+    }
+
+    /// Yards with an edge and a station each, on one database.
+    pub async fn several(count: i64) -> Vec<Self> {
+        let database = std::sync::Arc::new(Database::new());
+        let client = database.connect().await;
+        let mut yards = Vec::new();
+        for n in 1..=count {
+            let setup = format!(
+                "INSERT INTO edge_gateway (id, name, site_id) VALUES ({n}, 'edge {n}', 1);
+                 INSERT INTO weigh_station (id, name, site_id, edge_id, indicator_type) VALUES ({n}, '{n}번', 1, {n}, 'A');
+                 INSERT INTO vehicle (id, plate_number, tare_weight) VALUES ({n}, '12가345{n}', 10000);
+                 INSERT INTO driver (id, name, phone, phone_index) VALUES ({n}, '기사 {n}', '', '\\x0{n}');"
+            );
+            client.batch_execute(&setup).await.unwrap();
+            let clock = clock();
+            let mut yard = Self {
+                database: database.clone(),
+                pool: database.pool(),
+                session: LinkSession::from_bits(0),
+                edge: n,
+                station: n,
+                vehicle: n,
+                driver: n,
+                next_seq: 1,
+                clock: ClockModel::new(&clock, Utc::now()),
+            };
+            yard.say_hello().await;
+            yards.push(yard);
+        }
+        yards
+    }
+
+    fn epoch(&self) -> Epoch {
+        Epoch::from_bits(u128::try_from(self.edge).unwrap())
+    }
+
+    pub async fn say_hello(&mut self) {
+        self.session = LinkSession::from_bits(rand::random());
+        let state = EpochState {
+            epoch: self.epoch(),
+            first_kept: 1,
+            next_seq: self.next_seq,
+            acked: 0,
+            missing: Vec::new(),
+        };
+        let hello = Hello {
+            protocol: 1,
+            version: "test".into(),
+            epochs: vec![state],
+            stations: vec![StationState {
+                station_id: self.station,
+                protocol: "cas22".into(),
+            }],
+            clock: clock(),
+        };
+        let greet = Greet {
+            edge_id: self.edge,
+            hello,
+            session: self.session,
+            now: Utc::now(),
+        };
+        let greeting = self.run(greet).await;
+        assert!(matches!(greeting, Greeting::Welcome(_)), "{greeting:?}");
+    }
+
+    pub async fn check_in_and_call(&self) -> Entry {
+        let check_in = CheckIn {
+            site_id: 1,
+            driver_id: self.driver,
+            vehicle_id: self.vehicle,
+            product_id: None,
+            customer_id: None,
+            direction: None,
+            priority: None,
+            now: Utc::now(),
+        };
+        self.run(check_in).await;
+        self.call().await.unwrap()
+    }
+
+    pub async fn call(&self) -> Called {
+        let now = Utc::now();
+        self.run(CallNext {
+            station_id: self.station,
+            entry_id: None,
+            deadline: TimeDelta::minutes(5),
+            now,
+        })
+        .await
+    }
+
+    pub async fn forget_tare(&self) {
+        let client = self.database.connect().await;
+        client
+            .execute("UPDATE vehicle SET tare_weight = NULL", &[])
+            .await
+            .unwrap();
+    }
+
+    /// The next stay on the deck: on, captured, off, all of this moment.
+    pub fn stay(&mut self, kg: i32) -> Vec<Event> {
+        let cycle = Some(CycleId::from_bits(rand::random()));
+        let mono_ms = clock().mono_ms;
+        let weight = Kilograms::from_whole(kg);
+        let capture = Capture {
+            weight,
+            gap: false,
+            on_mono_ms: mono_ms,
+            raw: "0d0a".into(),
+            curve: Vec::new(),
+        };
+        let kinds = [
+            EventKind::VehicleOn {},
+            EventKind::Capture(capture),
+            EventKind::VehicleOff {
+                captured: true,
+                inferred: false,
+            },
+        ];
+        kinds.into_iter().map(|kind| self.event(cycle, mono_ms, kind)).collect()
+    }
+
+    fn event(&mut self, cycle: Option<CycleId>, mono_ms: i64, kind: EventKind) -> Event {
+        let (epoch, seq) = (self.epoch(), self.next_seq);
+        self.next_seq += 1;
+        let at = Utc::now().fixed_offset();
+        let body = EventBody {
+            epoch,
+            seq,
+            station_id: self.station,
+            cycle,
+            at,
+            mono_ms,
+            boot: BOOT,
+            kind,
+        };
+        let body = serde_json::to_string(&body).unwrap();
+        Event {
+            epoch,
+            seq,
+            sha256: sha256_hex(&body),
+            body,
+            receipt: None,
+        }
+    }
+
+    /// As an edge would whose file is an older image: the same seqs come again.
+    pub fn rewind(&mut self) {
+        self.next_seq = 1;
+    }
+
+    pub fn spoil(&self, event: &mut Event) {
+        event.body = format!("not json {}", event.seq);
+        event.sha256 = sha256_hex(&event.body);
+    }
+
+    pub async fn store_stay(&mut self, kg: i32) -> Outcome {
+        let events = self.stay(kg);
+        self.store(events).await
+    }
+
+    pub async fn store(&self, events: Vec<Event>) -> Outcome {
+        self.store_as(self.session, events).await
+    }
+
+    pub async fn store_as(&self, session: LinkSession, events: Vec<Event>) -> Outcome {
+        self.run_group(vec![self.query(session, events)]).await.remove(0)
+    }
+
+    pub fn query(&self, session: LinkSession, events: Vec<Event>) -> StoreEvents {
+        let received_at = Utc::now();
+        let examined = |event: Event| Examined {
+            body: examine(&event),
+            event,
+            received_at,
+        };
+        StoreEvents {
+            edge_id: self.edge,
+            session,
+            events: events.into_iter().map(examined).collect(),
+            clock: self.clock,
+            awaited: None,
+            min_net: Kilograms::from_whole(100),
+        }
+    }
+
+    pub async fn run_group(&self, group: Vec<StoreEvents>) -> Vec<Outcome> {
+        let mut conn = self.pool.get().await.unwrap();
+        StoreEvents::run_all(group, &mut conn).await.unwrap()
+    }
+
+    pub async fn record(&self, id: i64) -> Item {
+        self.run(Items { ids: vec![id] }).await.remove(0)
+    }
+
+    pub async fn entry(&self, id: i64) -> Entry {
+        self.run(EntryById { id }).await
+    }
+
+    pub async fn count(&self, query: &str) -> i64 {
+        self.database
+            .connect()
+            .await
+            .query_one(query, &[])
+            .await
+            .unwrap()
+            .get(0)
+    }
+
+    pub async fn numbers(&self, query: &str) -> Vec<i32> {
+        let rows = self.database.connect().await.query(query, &[]).await.unwrap();
+        rows.iter().map(|row| row.get(0)).collect()
+    }
+
+    /// All that a weighing leaves behind, as one text.
+    pub async fn fingerprint(&self) -> String {
+        let tables = [
+            "edge_event",
+            "capture",
+            "weigh_record",
+            "slip",
+            "slip_counter",
+            "outbox",
+            "wait_queue",
+        ];
+        let parts = tables.map(|table| {
+            format!("(SELECT md5(coalesce(string_agg(t::text, '' ORDER BY t::text), '')) FROM {table} t)")
+        });
+        let query = format!("SELECT concat_ws('/', {})", parts.join(", "));
+        self.database
+            .connect()
+            .await
+            .query_one(&query, &[])
+            .await
+            .unwrap()
+            .get(0)
+    }
+
+    async fn run<Q: Query>(&self, query: Q) -> Q::Output {
+        let mut conn = self.pool.get().await.unwrap();
+        query.run(&mut conn).await.unwrap()
+    }
+}
+
+/// An edge whose monotonic clock says milliseconds since 1970.
+fn clock() -> EdgeClock {
+    let now = Utc::now();
+    EdgeClock {
+        wall: now.fixed_offset(),
+        mono_ms: now.timestamp_millis(),
+        boot: BOOT,
+    }
+}
