@@ -30,7 +30,7 @@ pub struct DaySummaries {
 #[derive(QueryableByName)]
 struct Hour {
     #[diesel(sql_type = sql_types::Integer)]
-    hour: i32,
+    of_day: i32,
     #[diesel(sql_type = sql_types::BigInt)]
     total: i64,
     #[diesel(sql_type = sql_types::BigInt)]
@@ -66,7 +66,7 @@ impl Query for DaySummaries {
 
 async fn summary(conn: &mut AsyncPgConnection, site_id: i64, day: NaiveDate, zone: Tz) -> Result<DaySummary, DbError> {
     let hours: Vec<Hour> = diesel::sql_query(
-        "SELECT extract(hour FROM weighed_at AT TIME ZONE $3)::integer AS hour, count(*) AS total, \
+        "SELECT extract(hour FROM weighed_at AT TIME ZONE $3)::integer AS of_day, count(*) AS total, \
            count(*) FILTER (WHERE status = 'COMPLETED') AS completed \
          FROM weigh_record WHERE site_id = $1 AND status <> 'VOIDED' \
            AND weighed_at >= $2::date::timestamp AT TIME ZONE $3 \
@@ -93,7 +93,7 @@ async fn summary(conn: &mut AsyncPgConnection, site_id: i64, day: NaiveDate, zon
         hours: hours
             .iter()
             .filter(|hour| hour.completed > 0)
-            .map(|hour| (hour.hour, hour.completed))
+            .map(|hour| (hour.of_day, hour.completed))
             .collect(),
     })
 }

@@ -306,6 +306,9 @@ impl RecordRow {
     }
 }
 
+/// Id, plate, tare, the tare's last day, greatest load.
+type VehicleRow = (i64, String, Option<Weight>, Option<NaiveDate>, Option<Weight>);
+
 async fn vehicles(conn: &mut AsyncPgConnection, wanted: &Wanted, ledger: &mut Ledger) -> Result<(), DbError> {
     use schema::vehicle::dsl;
     let mut ids = wanted.vehicles.clone();
@@ -315,7 +318,7 @@ async fn vehicles(conn: &mut AsyncPgConnection, wanted: &Wanted, ledger: &mut Le
     if ids.is_empty() {
         return Ok(());
     }
-    let rows: Vec<(i64, String, Option<Weight>, Option<NaiveDate>, Option<Weight>)> = dsl::vehicle
+    let rows: Vec<VehicleRow> = dsl::vehicle
         .filter(dsl::id.eq_any(list(&ids)))
         .order(dsl::id)
         .select((

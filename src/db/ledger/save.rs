@@ -222,7 +222,7 @@ struct RecordChange<'a> {
     station_id: i64,
     weighed_at: DateTime<Utc>,
     status: &'a str,
-    direction: Option<&'a str>,
+    direction: Option<String>,
     gross_weight: Option<Weight>,
     tare_weight: Option<Weight>,
     net_weight: Option<Weight>,
@@ -235,7 +235,7 @@ struct RecordChange<'a> {
     second_station_id: Option<i64>,
     second_capture_id: Option<i64>,
     slip_number: Option<String>,
-    overload: Option<&'a str>,
+    overload: Option<String>,
 }
 
 impl<'a> From<&'a Record> for RecordChange<'a> {
@@ -245,7 +245,7 @@ impl<'a> From<&'a Record> for RecordChange<'a> {
             station_id: record.station_id,
             weighed_at: record.weighed_at,
             status: record.status.name(),
-            direction: record.direction.as_deref(),
+            direction: record.direction.clone(),
             gross_weight: weights.map(|weights| weights.gross.into()),
             tare_weight: weights.map(|weights| weights.tare.into()),
             net_weight: weights.map(|weights| weights.net.into()),
@@ -258,7 +258,7 @@ impl<'a> From<&'a Record> for RecordChange<'a> {
             second_station_id: second.map(|pass| pass.station_id),
             second_capture_id: second.and_then(|pass| pass.capture_id),
             slip_number: record.slip.as_ref().map(ToString::to_string),
-            overload: record.overload,
+            overload: record.overload.map(str::to_owned),
         }
     }
 }

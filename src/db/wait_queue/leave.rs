@@ -39,7 +39,7 @@ impl Query for Cancel {
     }
 }
 
-/// Turns calls whose deadline has passed without a truck into NO_SHOW. Sent by Queue, with the stations whose link and
+/// Turns calls whose deadline has passed without a truck into `NO_SHOW`. Sent by Queue, with the stations whose link and
 /// indicator are up: while they are not, no deadline runs.
 #[derive(Clone, Debug)]
 pub struct ExpireCalls {
