@@ -48,20 +48,31 @@ pub(crate) struct Birth<A: Actor> {
 }
 
 /// Lives one life of the actor that `make` makes, and tells how it ended. No panic of the actor's code leaves here.
-pub(crate) async fn live<A>(make: impl FnOnce() -> A, birth: Birth<A>) -> Exit
+pub(crate) fn live<A>(make: impl FnOnce() -> A, birth: Birth<A>) -> impl Future<Output = Exit>
 where
     A: Actor<Context = Context<A>>,
 {
     let Birth { mailbox, orders, news } = birth;
-    let actor = match survive(make) {
-        Ok(actor) => actor,
-        Err(panic) => return Exit::Panicked(format!("while its value was made: {panic}")),
-    };
-    let mut ctx = Context::new();
-    ctx.spawn(Pump::new(Arc::clone(&mailbox), news));
-    let mut life = ctx.into_future(actor);
+    let born = survive(make).map(|actor| {
+        let mut ctx = Context::new();
+        ctx.spawn(Pump::new(Arc::clone(&mailbox), news));
+        // Boxed, or the futures around it would keep room for it several times over.
+        Box::new(ctx.into_future(actor))
+    });
+    async move {
+        match born {
+            Ok(life) => live_and_end(life, &mailbox, &orders).await,
+            Err(panic) => Exit::Panicked(format!("while its value was made: {panic}")),
+        }
+    }
+}
+
+async fn live_and_end<A>(mut life: Box<ContextFut<A, Context<A>>>, mailbox: &Mailbox<A>, orders: &Orders) -> Exit
+where
+    A: Actor<Context = Context<A>>,
+{
     mailbox.open();
-    let lived = AssertUnwindSafe(live_until_told(&mut life, &mailbox, &orders))
+    let lived = AssertUnwindSafe(live_until_told(&mut life, mailbox, orders))
         .catch_unwind()
         .await;
     mailbox.hold();
@@ -89,12 +100,13 @@ where
         manner = orders.next() => manner,
         () = inside(life, mailbox) => return Exit::Stopped,
     };
+    // The last words are boxed: they are few, and thousands of living actors would keep room for them.
     match manner {
         Manner::Finish(within) => {
             mailbox.hold();
-            last_words(life, mailbox, orders, within, mailbox.in_hand.finished()).await;
+            Box::pin(last_words(life, mailbox, orders, within, mailbox.in_hand.finished())).await;
         }
-        Manner::Empty(within) => last_words(life, mailbox, orders, within, mailbox.empty()).await,
+        Manner::Empty(within) => Box::pin(last_words(life, mailbox, orders, within, mailbox.empty())).await,
         Manner::Kill => (),
     }
     Exit::Asked

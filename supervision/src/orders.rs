@@ -1,9 +1,13 @@
 //! How a supervisor tells a living actor to end.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    future::poll_fn,
+    sync::Arc,
+    task::{Poll, Waker},
+    time::Duration,
+};
 
 use parking_lot::Mutex;
-use tokio::sync::Notify;
 
 /// How an actor is to end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -16,27 +20,37 @@ pub(crate) enum Manner {
     Kill,
 }
 
-/// The latest order to one life.
+/// The latest order to one life, which listens for it in one place.
 #[derive(Debug, Default)]
-pub(crate) struct Orders {
-    latest: Mutex<Option<Manner>>,
-    given: Notify,
+pub(crate) struct Orders(Mutex<Desk>);
+
+#[derive(Debug, Default)]
+struct Desk {
+    latest: Option<Manner>,
+    listener: Option<Waker>,
 }
 
 impl Orders {
     pub(crate) fn give(&self, manner: Manner) {
-        *self.latest.lock() = Some(manner);
-        self.given.notify_one();
+        let mut desk = self.0.lock();
+        desk.latest = Some(manner);
+        let listener = desk.listener.take();
+        drop(desk);
+        if let Some(listener) = listener {
+            listener.wake();
+        }
     }
 
     /// Waits for an order that was not obeyed yet.
-    pub(crate) async fn next(&self) -> Manner {
-        loop {
-            if let Some(manner) = self.latest.lock().take() {
-                return manner;
+    pub(crate) fn next(&self) -> impl Future<Output = Manner> {
+        poll_fn(|task| {
+            let mut desk = self.0.lock();
+            if let Some(manner) = desk.latest.take() {
+                return Poll::Ready(manner);
             }
-            self.given.notified().await;
-        }
+            desk.listener = Some(task.waker().clone());
+            Poll::Pending
+        })
     }
 }
 
