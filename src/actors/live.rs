@@ -145,8 +145,13 @@ impl Live {
     fn look(&mut self, context: &mut Context<Self>) {
         let (source, seats, began) = (Arc::clone(&self.source), Arc::clone(&self.estate.seats), Instant::now());
         let looking = async move {
-            let looked = source.look().await;
-            (looked, source.revoked(seats.logins()).await)
+            let (looked, logins) = (source.look().await, seats.logins());
+            let revoked = if logins.is_empty() {
+                logins
+            } else {
+                source.revoked(logins).await
+            };
+            (looked, revoked)
         };
         let looking = tokio::time::timeout(LONGEST_LOOK, looking).into_actor(self);
         context.spawn(looking.map(move |answer, live, context| {

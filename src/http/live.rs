@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Instant};
 
 use actix_http::ws;
 use actix_web::{
-    HttpMessage, HttpRequest, HttpResponse,
+    HttpMessage, HttpRequest, HttpResponse, get,
     http::{
         Uri,
         header::{
@@ -12,33 +12,38 @@ use actix_web::{
             SEC_WEBSOCKET_PROTOCOL, SEC_WEBSOCKET_VERSION,
         },
     },
-    web::{Data, Query},
+    post,
+    web::Data,
 };
 use base64::{Engine, engine::general_purpose::STANDARD};
-use serde_json::json;
+use serde::Serialize;
+use utoipa::ToSchema;
 
 use super::{
+    answer::{Answer, Failure, Success},
     code::{Code, FieldCode},
     error::ApiError,
     tickets::{LIFETIME, Tickets},
 };
 use crate::actors::session::{Admitted, Refused, VerifyToken};
 
+pub use tokens::ByAuth;
+
+mod tokens;
+
 /// The one protocol that is spoken.
 const PROTOCOL: &str = "weighbridge.v1";
 const TICKET: &str = "ticket.";
-/// Where a token must not stand: addresses end up in logs and histories.
-const SECRETS: [&str; 4] = ["token", "access_token", "ticket", "authorization"];
 
 /// What admission needs; an `app_data` of the App.
 #[derive(Debug)]
-pub struct Gate {
+pub struct Door {
     verify: Arc<dyn VerifyToken>,
     tickets: Tickets,
     allowed_origins: Vec<String>,
 }
 
-impl Gate {
+impl Door {
     /// `allowed_origins` may open a socket beside the server's own.
     pub fn new(verify: Arc<dyn VerifyToken>, allowed_origins: Vec<String>) -> Self {
         Self {
@@ -49,23 +54,41 @@ impl Gate {
     }
 }
 
-/// `POST /api/v1/ws/ticket` with `Authorization: Bearer …`: answers `{ticket, expires_in}`, to be sent as the second entry
-/// of `Sec-WebSocket-Protocol`.
-pub async fn ticket(request: HttpRequest, gate: Data<Gate>) -> Result<HttpResponse, ApiError> {
+/// A ticket for one socket.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct TicketView {
+    /// Sent as `ticket.<…>`, the second entry of `Sec-WebSocket-Protocol`, after `weighbridge.v1`.
+    ticket: String,
+    /// Seconds.
+    expires_in: u64,
+}
+
+/// `POST /api/v1/ws/ticket`: for browsers, which cannot send a header with a WebSocket.
+#[utoipa::path(tag = "live", responses((status = 200, body = Success<TicketView>)))]
+#[post("/ws/ticket")]
+pub async fn issue_ticket(request: HttpRequest, door: Data<Door>) -> Result<Answer<TicketView>, ApiError> {
     let token = bearer(&request).ok_or_else(|| ApiError::new(Code::Unauthenticated))?;
-    let admitted = gate.verify.verify(token).await?;
-    let ticket = gate.tickets.issue(admitted, Instant::now());
+    let admitted = door.verify.verify(token).await?;
+    let ticket = door.tickets.issue(admitted, Instant::now());
     let ticket = ticket.ok_or_else(|| ApiError::new(Code::Unavailable).retry_after(LIFETIME))?;
-    let data = json!({"ticket": ticket, "expires_in": LIFETIME.as_secs()});
-    Ok(HttpResponse::Ok().json(json!({"success": true, "data": data})))
+    let expires_in = LIFETIME.as_secs();
+    Ok(Success::ok(TicketView { ticket, expires_in }))
 }
 
 /// `GET /api/v1/ws`: decides whether the socket opens; [`upgrade`](super::upgrade) then hands it over.
-pub async fn admit(request: HttpRequest, gate: Data<Gate>) -> Result<HttpResponse, ApiError> {
-    refuse_secrets_in_the_address(&request)?;
+#[utoipa::path(
+    tag = "live",
+    responses(
+        (status = 101, description = "The socket is open"),
+        (status = 401, body = Failure),
+        (status = 403, body = Failure, description = "FORBIDDEN: the Origin is not allowed"),
+    )
+)]
+#[get("/ws")]
+pub async fn open(request: HttpRequest, door: Data<Door>) -> Result<HttpResponse, ApiError> {
     let key = verify_handshake(&request)?;
     let offered = offered_protocols(&request);
-    let admitted = gate.who(&request, &offered).await?;
+    let admitted = door.who(&request, &offered).await?;
     let mut response = HttpResponse::SwitchingProtocols();
     response
         .upgrade("websocket")
@@ -77,7 +100,7 @@ pub async fn admit(request: HttpRequest, gate: Data<Gate>) -> Result<HttpRespons
     Ok(response.finish())
 }
 
-impl Gate {
+impl Door {
     /// A token in the header, or a ticket. Only the former may come without an origin: no browser can send it.
     async fn who(&self, request: &HttpRequest, offered: &[&str]) -> Result<Admitted, ApiError> {
         let origin = text(request, &ORIGIN);
@@ -110,15 +133,6 @@ impl Gate {
             .iter()
             .any(|allowed| allowed.eq_ignore_ascii_case(origin))
     }
-}
-
-fn refuse_secrets_in_the_address(request: &HttpRequest) -> Result<(), ApiError> {
-    let query = Query::<Vec<(String, String)>>::from_query(request.query_string());
-    let named = |name: &str| SECRETS.iter().any(|secret| secret.eq_ignore_ascii_case(name));
-    if query.is_ok_and(|query| query.iter().any(|(name, _)| named(name))) {
-        return Err(ApiError::new(Code::TokenInUrl));
-    }
-    Ok(())
 }
 
 /// The key to be answered (RFC 6455 section 4.2.1).

@@ -69,8 +69,22 @@ pub struct Seat {
     last_heard: Instant,
     pinged: bool,
     course: Course,
-    /// Bytes handed to the kernel since this was last taken.
-    pub written: u64,
+    /// What the kernel took since this was last taken.
+    pub written: Written,
+}
+
+/// What the kernel took.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Written {
+    pub writes: u64,
+    pub bytes: u64,
+}
+
+impl Written {
+    fn add(&mut self, bytes: usize) {
+        self.writes += 1;
+        self.bytes += bytes as u64;
+    }
 }
 
 /// How far a connection has come.
@@ -102,7 +116,7 @@ impl Seat {
             last_heard: now,
             pinged: false,
             course: Course::Open,
-            written: 0,
+            written: Written::default(),
         }
     }
 
@@ -223,7 +237,7 @@ impl Seat {
     fn write(&mut self, bytes: &Bytes) {
         match self.stream.try_write(bytes) {
             Ok(written) => {
-                self.written += written as u64;
+                self.written.add(written);
                 if written < bytes.len() {
                     self.queue(bytes.slice(written..));
                     self.wake(); // the session writes on as soon as the socket has room
@@ -247,7 +261,7 @@ impl Seat {
             ready!(self.stream.poll_write_ready(context))?;
             match self.stream.try_write(front) {
                 Ok(written) => {
-                    self.written += written as u64;
+                    self.written.add(written);
                     self.unsent_bytes -= written;
                     front.advance(written);
                     if front.is_empty() {
@@ -276,3 +290,6 @@ impl Seat {
 }
 
 const TOO_SLOW: &str = "too slow: read faster or subscribe to less";
+
+#[cfg(test)]
+mod tests;

@@ -10,7 +10,7 @@ use uuid::Uuid;
 
 use super::{
     frame::Frame,
-    seat::{Holder, Parcel, Seat},
+    seat::{Holder, Parcel, Seat, Written},
     topics::{Topics, Wants},
 };
 
@@ -106,12 +106,15 @@ impl Seats {
 
     /// One pass a second for all instead of timers in each session.
     pub fn sweep(&self, now: Instant) {
-        let mut written = 0;
+        let mut written = Written::default();
         for (_, seat) in &mut self.0.lock().seats {
             seat.sweep(now);
-            written += std::mem::take(&mut seat.written);
+            let newly = std::mem::take(&mut seat.written);
+            written.writes += newly.writes;
+            written.bytes += newly.bytes;
         }
-        counter!("ws_written_bytes_total").increment(written);
+        counter!("ws_writes_total").increment(written.writes);
+        counter!("ws_written_bytes_total").increment(written.bytes);
     }
 
     /// Closes the sockets of those that `whose` picks; how many.
@@ -142,13 +145,16 @@ impl Place {
         change(&mut self.seats.0.lock().seats[self.number])
     }
 
-    /// Notes that a snapshot of `topics` is owed. `true` if Live is to be told: nothing was owed to anyone before.
+    /// Notes that a snapshot of `topics` is owed, and of what was left out. `true` if Live is to be told: before, nothing
+    /// was owed to anyone.
     pub fn owe(&self, topics: Topics) -> bool {
         let mut table = self.seats.0.lock();
         let Table { seats, owed, .. } = &mut *table;
         let seat = &mut seats[self.number];
         seat.awaiting = seat.awaiting.with(topics);
-        seat.listed = true;
+        if std::mem::replace(&mut seat.listed, true) {
+            return false;
+        }
         owed.push(self.number);
         owed.len() == 1
     }

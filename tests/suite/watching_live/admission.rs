@@ -52,16 +52,6 @@ async fn tokens_are_looked_at_before_the_socket_opens() {
 }
 
 #[actix_web::test]
-async fn a_secret_in_the_address_is_refused_even_where_the_header_is_right() {
-    let server = Server::start().await;
-    for query in ["token=x", "a=1&access_token=x", "TOKEN=x", "ticket=x"] {
-        let path = format!("/api/v1/ws?{query}");
-        let answer = answer(&server, &path, &[("authorization", "Bearer staff-1:60")]).await;
-        assert_eq!(answer, (400, "TOKEN_IN_URL".to_owned()), "{query}");
-    }
-}
-
-#[actix_web::test]
 async fn a_browser_comes_by_a_ticket_from_an_origin_that_we_know() {
     let server = Server::start().await;
     for (origin, status, code) in [

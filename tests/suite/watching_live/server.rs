@@ -23,7 +23,7 @@ use weighbridge::{
     },
     config::LiveSettings,
     http::{
-        live::{Gate, admit, ticket},
+        live::{Door, issue_ticket, open},
         upgrade,
     },
 };
@@ -188,16 +188,15 @@ impl Server {
 
 fn serve(listener: TcpListener, sessions: Sessions) -> ServerHandle {
     listener.set_nonblocking(true).unwrap();
-    let gate = Data::new(Gate::new(Arc::new(Tokens), vec![ALLOWED_ORIGIN.to_owned()]));
+    let door = Data::new(Door::new(Arc::new(Tokens), vec![ALLOWED_ORIGIN.to_owned()]));
     let server = actix_server::Server::build()
         .workers(1)
         .disable_signals()
         .listen("http", listener, move || {
             let app = || {
                 let app = App::new()
-                    .app_data(gate.clone())
-                    .route("/api/v1/ws", web::get().to(admit))
-                    .route("/api/v1/ws/ticket", web::post().to(ticket))
+                    .app_data(door.clone())
+                    .service(web::scope("/api/v1").service(issue_ticket).service(open))
                     .route("/echo", web::get().to(echo))
                     .route("/length", web::post().to(length));
                 map_config(app, |()| AppConfig::default())
