@@ -32,9 +32,9 @@ pub struct Args {
     /// The port's name: a symlink that is made now and removed at the end
     #[arg(long, value_name = "PATH")]
     port: PathBuf,
-    /// See `weighbridge-sim formats`
+    /// See `weighbridge-sim protocols`
     #[arg(long, default_value = "cas22")]
-    format: Format,
+    protocol: Format,
     #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..=1000))]
     rate_hz: u32,
     /// Bits a second; 0 sends each frame at once
@@ -62,7 +62,7 @@ impl Args {
     pub async fn run(self, stopped: impl Future<Output = ()>) -> Result<(), SimError> {
         let spec = StationSpec {
             id: 1,
-            format: self.format,
+            format: self.protocol,
             calibration: Calibration {
                 division: self.division,
                 ..Calibration::default()

@@ -2,8 +2,8 @@
 
 mod board;
 mod check;
-mod formats;
 mod indicator;
+mod protocols;
 mod run;
 mod site;
 mod yard;
@@ -19,10 +19,10 @@ const TEACH: &str = "\
 Start with `weighbridge-sim run`: a whole yard on this machine, nothing else needed.
 
   weighbridge-sim run --speed 5 --trucks 20
-  weighbridge-sim yard --server http://127.0.0.1:8080 --login admin --folder /tmp/yard
-  weighbridge-sim indicator --port /tmp/scale --format cas22
+  weighbridge-sim yard --server http://127.0.0.1:8080 --login admin --dir /tmp/yard
+  weighbridge-sim indicator --port /tmp/scale --protocol cas22
   weighbridge-sim board --listen 127.0.0.1:5000
-  weighbridge-sim check --folder /tmp/yard --database-url postgres://…
+  weighbridge-sim check --truth /tmp/yard/truth.jsonl --database-url postgres://…
 
 Faults come from the control port, whose address stands in the READY line:
   printf 'unplug 1\\n' | nc 127.0.0.1 PORT        `help` lists them all
@@ -49,8 +49,8 @@ enum Command {
     Board(board::Args),
     /// Compare a yard's record of the truth with what the server has
     Check(check::Args),
-    /// The serial formats that the indicators speak
-    Formats,
+    /// The protocols that the indicators speak
+    Protocols,
 }
 
 /// Runs what the command line asks for.
@@ -91,7 +91,7 @@ fn work(command: Command) -> Result<ExitCode, SimError> {
             Command::Indicator(args) => args.run(stopped()?).await?,
             Command::Board(args) => args.run(stopped()?).await?,
             Command::Check(args) => return args.run().await,
-            Command::Formats => formats::print(),
+            Command::Protocols => protocols::print(),
         }
         Ok(ExitCode::SUCCESS)
     })

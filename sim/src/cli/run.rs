@@ -14,8 +14,8 @@ use super::site::YardArgs;
 pub struct Args {
     /// Where everything lies: database, logs, ports, history. A second run goes on with what it finds there
     /// [default: /var/lib/weighbridge-yard as root, else ~/.local/share/weighbridge-yard]
-    #[arg(long, value_name = "FOLDER")]
-    folder: Option<PathBuf>,
+    #[arg(long, value_name = "DIR")]
+    dir: Option<PathBuf>,
     /// Where the server listens; where that is taken, at another port
     #[arg(long, default_value = "127.0.0.1:8080", value_name = "ADDRESS")]
     listen: SocketAddr,
@@ -25,7 +25,7 @@ pub struct Args {
 
 impl Args {
     pub async fn run(self, stopped: impl Future<Output = ()>) -> Result<(), SimError> {
-        let folder = self.folder.unwrap_or_else(folder::usual);
+        let folder = self.dir.unwrap_or_else(folder::usual);
         let board = SocketAddr::from(([127, 0, 0, 1], 0));
         let run = Run {
             programs: Programs::beside_this()?,

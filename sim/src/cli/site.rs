@@ -10,9 +10,9 @@ pub struct YardArgs {
     /// How many stations
     #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u8).range(1..=32))]
     stations: u8,
-    /// The stations' formats in turn (see `weighbridge-sim formats`)
+    /// The stations' protocols in turn (see `weighbridge-sim protocols`)
     #[arg(long, value_delimiter = ',', default_value = "cas22,and18,mt_continuous")]
-    formats: Vec<Format>,
+    protocols: Vec<Format>,
     /// Frames a second of each indicator; above 10 the line gets faster than 9600 baud
     #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..=200))]
     rate_hz: u32,
@@ -48,7 +48,7 @@ impl YardArgs {
     /// The same as values, checked.
     pub fn spec(self, folder: &Path, board: SocketAddr) -> Result<SiteSpec, SimError> {
         let formats = self
-            .formats
+            .protocols
             .iter()
             .copied()
             .cycle()

@@ -10,7 +10,7 @@ use weighbridge_sim::{
 
 use super::site::YardArgs;
 
-/// Sets up what the server lacks (stations, an edge and its key, trucks and drivers as they come), writes FOLDER/edge.toml
+/// Sets up what the server lacks (stations, an edge and its key, trucks and drivers as they come), writes DIR/edge.toml
 /// for `weighbridge-edge run --config`, and sends trucks.
 #[derive(Debug, clap::Args)]
 pub struct Args {
@@ -24,7 +24,7 @@ pub struct Args {
     password: String,
     /// For ports, edge.toml, the edge's key and data, and truth.jsonl
     #[arg(long)]
-    folder: PathBuf,
+    dir: PathBuf,
     /// Where the display board listens
     #[arg(long, default_value = "127.0.0.1:5000", value_name = "ADDRESS")]
     board: SocketAddr,
@@ -39,7 +39,7 @@ impl Args {
             password: self.password,
         };
         let server = Arc::new(Server::new(&self.server, login)?);
-        let site = self.yard.spec(&self.folder, self.board)?.open(server).await?;
+        let site = self.yard.spec(&self.dir, self.board)?.open(server).await?;
         println!("READY pid={} addr={}", std::process::id(), site.control.address());
         println!("the edge: weighbridge-edge run --config {}", site.edge_toml.display());
         let mut traffic = site.let_trucks_in().await?;

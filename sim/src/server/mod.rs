@@ -159,7 +159,7 @@ impl Server {
                     renewed = true;
                     self.renew(&token).await?;
                 }
-                _ => return read(response).await,
+                _ => return self.read(response).await,
             }
         }
         Err(SimError::Unreachable(format!(
@@ -194,7 +194,7 @@ impl Server {
         for _ in 0..PUT_OFF {
             let response = self.send(&call, None).await?;
             if response.status() != StatusCode::TOO_MANY_REQUESTS {
-                return read(response).await;
+                return self.read(response).await;
             }
             sleep(pause(&response)).await;
         }
@@ -214,10 +214,38 @@ impl Server {
         if let Some(body) = &call.body {
             request = request.json(body);
         }
-        request
-            .send()
-            .await
-            .map_err(|error| SimError::Unreachable(error.without_url().to_string()))
+        request.send().await.map_err(|error| self.unreachable(error))
+    }
+
+    async fn read<T: DeserializeOwned>(&self, response: Response) -> Result<T, SimError> {
+        let (status, path) = (response.status(), response.url().path().to_owned());
+        let text = response.text().await.map_err(|error| self.unreachable(error))?;
+        if status == StatusCode::SERVICE_UNAVAILABLE {
+            return Err(SimError::Unreachable(format!("{path} is unavailable")));
+        }
+        let unexpected =
+            |what: &str| SimError::Server(format!("{path} answered {status} with {what}: {}", shortened(&text)));
+        // `null` is an answer too, where T can be one.
+        let envelope: Envelope<Value> = serde_json::from_str(&text).map_err(|_| unexpected("no envelope"))?;
+        if let Some(Failure { code, message }) = envelope.error {
+            return Err(SimError::Refused {
+                status: status.as_u16(),
+                code,
+                message,
+                path,
+            });
+        }
+        let data = envelope.data.unwrap_or(Value::Null);
+        serde_json::from_value(data).map_err(|error| unexpected(&format!("other data than expected ({error})")))
+    }
+
+    fn unreachable(&self, error: reqwest::Error) -> SimError {
+        let error = error.without_url();
+        let causes = std::iter::successors(std::error::Error::source(&error), |cause| cause.source());
+        let words = causes.fold(format!("{}: {error}", self.url), |words, cause| {
+            format!("{words}: {cause}")
+        });
+        SimError::Unreachable(words)
     }
 }
 
@@ -227,31 +255,6 @@ fn pause(response: &Response) -> Duration {
         .get(RETRY_AFTER)
         .and_then(|value| value.to_str().ok()?.parse().ok());
     Duration::from_secs(seconds.unwrap_or(1)).clamp(Duration::from_millis(200), LONGEST_PAUSE)
-}
-
-async fn read<T: DeserializeOwned>(response: Response) -> Result<T, SimError> {
-    let (status, path) = (response.status(), response.url().path().to_owned());
-    let text = response
-        .text()
-        .await
-        .map_err(|error| SimError::Unreachable(error.without_url().to_string()))?;
-    if status == StatusCode::SERVICE_UNAVAILABLE {
-        return Err(SimError::Unreachable(format!("{path} is unavailable")));
-    }
-    let unexpected =
-        |what: &str| SimError::Server(format!("{path} answered {status} with {what}: {}", shortened(&text)));
-    // `null` is an answer too, where T can be one.
-    let envelope: Envelope<Value> = serde_json::from_str(&text).map_err(|_| unexpected("no envelope"))?;
-    if let Some(Failure { code, message }) = envelope.error {
-        return Err(SimError::Refused {
-            status: status.as_u16(),
-            code,
-            message,
-            path,
-        });
-    }
-    let data = envelope.data.unwrap_or(Value::Null);
-    serde_json::from_value(data).map_err(|error| unexpected(&format!("other data than expected ({error})")))
 }
 
 fn shortened(text: &str) -> String {

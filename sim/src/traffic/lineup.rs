@@ -24,7 +24,7 @@ struct Seen {
 
 /// However much the server has to tell, it is not asked more often than this.
 const LEAST_PAUSE: Duration = Duration::from_millis(200);
-const LONGEST_PAUSE: Duration = Duration::from_secs(3);
+const LONGEST_PAUSE: Duration = Duration::from_millis(1500);
 
 impl Lineup {
     /// Keeps the line up to date for as long as it is polled.

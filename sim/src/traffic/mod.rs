@@ -8,6 +8,8 @@
 
 mod driver;
 mod lineup;
+#[cfg(test)]
+mod office;
 mod registry;
 mod staff;
 mod step;
@@ -99,3 +101,6 @@ impl Traffic {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests;

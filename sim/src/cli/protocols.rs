@@ -1,4 +1,4 @@
-//! `weighbridge-sim formats`.
+//! `weighbridge-sim protocols`.
 
 use weighbridge_sim::encode::Format;
 
