@@ -18,6 +18,7 @@ pub mod app_user;
 pub mod audit_log;
 mod blocking;
 mod breaker;
+pub mod capture;
 pub mod edge_epoch;
 pub mod edge_event;
 pub mod embedded;

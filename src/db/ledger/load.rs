@@ -35,6 +35,8 @@ pub struct Wanted {
     pub vehicles: BTreeSet<i64>,
     /// How many captures may be new.
     pub fresh_captures: usize,
+    /// How many records may be new, beside those of receipts.
+    pub fresh_records: usize,
     pub min_net: Kilograms,
 }
 
@@ -53,7 +55,7 @@ pub async fn load(conn: &mut AsyncPgConnection, wanted: &Wanted) -> Result<Loade
     slips(conn, wanted, &mut ledger).await?;
     named_by_receipts(conn, wanted, &mut ledger).await?;
     ledger.fresh_capture_ids = fresh_ids(conn, "capture_id_seq", wanted.fresh_captures).await?;
-    ledger.fresh_record_ids = fresh_ids(conn, "weigh_record_id_seq", wanted.receipts.len()).await?;
+    ledger.fresh_record_ids = fresh_ids(conn, "weigh_record_id_seq", wanted.receipts.len() + wanted.fresh_records).await?;
     Ok(Loaded { ledger, weighed_at })
 }
 

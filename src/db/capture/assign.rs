@@ -1,0 +1,245 @@
+//! A capture becomes a vehicle's weighing, by hand.
+
+use chrono::{DateTime, Utc};
+use diesel::{prelude::*, sql_types};
+use diesel_async::{AsyncConnection, AsyncPgConnection, RunQueryDsl};
+use serde_json::json;
+use uuid::Uuid;
+use weighbridge_protocol::{CycleId, Kilograms};
+
+use super::{CaptureKey, rejected};
+use crate::{
+    db::{
+        DbError, Query,
+        audit_log::{self, Author, Deed},
+        ledger::{self, Changes, Loaded, Wanted},
+        schema,
+        weight::Weight,
+    },
+    domain::{
+        slip::local_day,
+        weighing::{
+            ledger::{Pass, Record, RecordStatus, Row},
+            passes::{self, Taken},
+        },
+    },
+};
+
+/// Whose weighing it is.
+#[derive(Clone, Copy, Debug)]
+pub struct Parties {
+    pub vehicle_id: i64,
+    pub driver_id: Option<i64>,
+    pub product_id: Option<i64>,
+    pub customer_id: Option<i64>,
+}
+
+/// What came of a decision by staff.
+#[derive(Clone, Debug)]
+pub enum Decision {
+    /// Somebody else decided before, or there is no weight to decide on.
+    InvalidState,
+    /// The vehicle is not known or not active.
+    UnknownVehicle,
+    Made {
+        /// The record that took the weight.
+        record_id: Option<i64>,
+        changes: Changes,
+    },
+}
+
+/// Assigns a capture to a vehicle: its second pass where it has an open record, else a new weighing. An entry under review
+/// for that vehicle is complete with it.
+#[derive(Clone, Debug)]
+pub struct Assign {
+    pub key: CaptureKey,
+    pub parties: Parties,
+    pub min_net: Kilograms,
+    pub author: Author,
+    pub now: DateTime<Utc>,
+}
+
+impl Query for Assign {
+    type Output = Decision;
+
+    async fn run(self, conn: &mut AsyncPgConnection) -> Result<Decision, DbError> {
+        // A partition is made before the transaction that needs it: making one locks the table.
+        if let CaptureKey::Row(id) = self.key {
+            diesel::sql_query("SELECT ensure_weigh_record_partition(captured_at) FROM capture WHERE id = $1")
+                .bind::<sql_types::BigInt, _>(id)
+                .execute(conn)
+                .await?;
+        }
+        conn.transaction::<_, DbError, _>(async |conn| self.assign(conn).await).await
+    }
+}
+
+struct Found {
+    id: i64,
+    station_id: i64,
+    cycle: CycleId,
+    weight: Kilograms,
+    captured_at: DateTime<Utc>,
+}
+
+impl Assign {
+    async fn assign(self, conn: &mut AsyncPgConnection) -> Result<Decision, DbError> {
+        let row = match self.key {
+            CaptureKey::Row(id) => Some(id),
+            CaptureKey::Event(epoch, seq) => rejected::make_capture(conn, epoch, seq, &self.author, self.now).await?,
+        };
+        let Some(row) = row else { return Ok(Decision::InvalidState) };
+        let Some(found) = unassigned(conn, row).await? else { return Ok(Decision::InvalidState) };
+        if !self.vehicle_is_active(conn).await? {
+            return Ok(Decision::UnknownVehicle);
+        }
+        let open = self.open_record(conn).await?;
+        let wanted = Wanted {
+            stations: [found.station_id].into(),
+            cycles: [found.cycle].into(),
+            records: open.into_iter().collect(),
+            vehicles: [self.parties.vehicle_id].into(),
+            min_net: self.min_net,
+            fresh_records: 1,
+            ..Wanted::default()
+        };
+        let mut loaded = ledger::load(conn, &wanted).await?;
+        let Some(record_id) = self.take(&mut loaded, &found, open) else { return Ok(Decision::InvalidState) };
+        let mut changes = ledger::save(conn, &mut loaded).await?;
+        self.decide(conn, &found, record_id).await?;
+        changes.sites.extend(self.close_review(conn, &found, record_id).await?);
+        Ok(Decision::Made { record_id: Some(record_id), changes })
+    }
+
+    /// Puts the weight on the open record, or on a new one.
+    fn take(&self, loaded: &mut Loaded, found: &Found, open: Option<i64>) -> Option<i64> {
+        let ledger = &mut loaded.ledger;
+        let site_id = ledger.stations.get(&found.station_id)?.site_id;
+        let zone = ledger.sites.get(&site_id)?.zone;
+        let vehicle = ledger.vehicles.get(&self.parties.vehicle_id)?.clone();
+        let still_open = |id: &i64| ledger.records.get(id).is_some_and(|record| record.status.is_open());
+        let record_id = match open.filter(still_open) {
+            Some(id) => id,
+            None => {
+                let id = ledger.fresh_record_ids.pop()?;
+                ledger.records.insert(id, Row::new(self.new_record(found, site_id)));
+                id
+            }
+        };
+        let pass = Pass {
+            weight: found.weight,
+            at: found.captured_at,
+            station_id: found.station_id,
+            capture_id: Some(found.id),
+        };
+        let min_net = ledger.min_net;
+        let record = ledger.records.get_mut(&record_id)?;
+        if passes::take(record.change(), &vehicle, pass, local_day(pass.at, zone), min_net) == Taken::Completed {
+            ledger.completed.push(record_id);
+        }
+        Some(record_id)
+    }
+
+    fn new_record(&self, found: &Found, site_id: i64) -> Record {
+        Record {
+            site_id,
+            station_id: found.station_id,
+            vehicle_id: self.parties.vehicle_id,
+            driver_id: self.parties.driver_id,
+            product_id: self.parties.product_id,
+            customer_id: self.parties.customer_id,
+            direction: None,
+            weighed_at: found.captured_at,
+            status: RecordStatus::Weighing,
+            first: None,
+            second: None,
+            weights: None,
+            overload: None,
+            review: None,
+            slip: None,
+            revision: 1,
+        }
+    }
+
+    async fn vehicle_is_active(&self, conn: &mut AsyncPgConnection) -> Result<bool, DbError> {
+        use schema::vehicle::dsl;
+        let active: Option<i64> = dsl::vehicle
+            .filter(dsl::id.eq(self.parties.vehicle_id).and(dsl::is_active))
+            .select(dsl::id)
+            .first(conn)
+            .await
+            .optional()?;
+        Ok(active.is_some())
+    }
+
+    /// The record that waits for this vehicle's second pass.
+    async fn open_record(&self, conn: &mut AsyncPgConnection) -> Result<Option<i64>, DbError> {
+        use schema::weigh_record::dsl;
+        Ok(dsl::weigh_record
+            .filter(dsl::vehicle_id.eq(self.parties.vehicle_id).and(dsl::status.eq("WEIGHING")))
+            .filter(dsl::first_weight.is_not_null())
+            .order(dsl::weighed_at.desc())
+            .select(dsl::id)
+            .first(conn)
+            .await
+            .optional()?)
+    }
+
+    async fn decide(&self, conn: &mut AsyncPgConnection, found: &Found, record_id: i64) -> Result<(), DbError> {
+        use schema::capture::dsl;
+        diesel::update(dsl::capture.filter(dsl::id.eq(found.id)))
+            .set((
+                dsl::state.eq("ASSIGNED"),
+                dsl::record_id.eq(record_id),
+                dsl::decided_by.eq(self.author.user_id),
+                dsl::decided_at.eq(self.now),
+            ))
+            .execute(conn)
+            .await?;
+        let deed = Deed {
+            action: "capture.assign",
+            subject: format!("capture {}", found.id),
+            before: None,
+            after: Some(json!({ "record_id": record_id, "vehicle_id": self.parties.vehicle_id })),
+        };
+        audit_log::by_user(conn, &self.author, deed).await
+    }
+
+    /// The entry whose weighing this was; says whose line has changed.
+    async fn close_review(&self, conn: &mut AsyncPgConnection, found: &Found, record: i64) -> Result<Vec<i64>, DbError> {
+        use schema::wait_queue::dsl;
+        let entry: Option<i64> = dsl::wait_queue
+            .filter(dsl::vehicle_id.eq(self.parties.vehicle_id).and(dsl::status.eq("REVIEW")))
+            .order(dsl::id.desc())
+            .select(dsl::id)
+            .for_no_key_update()
+            .first(conn)
+            .await
+            .optional()?;
+        let Some(entry) = entry else { return Ok(Vec::new()) };
+        let site = diesel::update(dsl::wait_queue.filter(dsl::id.eq(entry)))
+            .set((
+                dsl::status.eq("COMPLETED"),
+                dsl::capture_id.eq(found.id),
+                dsl::record_id.eq(record),
+                dsl::completed_at.eq(self.now),
+            ))
+            .returning(dsl::site_id)
+            .get_result(conn)
+            .await?;
+        Ok(vec![site])
+    }
+}
+
+async fn unassigned(conn: &mut AsyncPgConnection, id: i64) -> Result<Option<Found>, DbError> {
+    use schema::capture::dsl;
+    let (state, station_id, cycle, weight, captured_at): (String, i64, Uuid, Weight, DateTime<Utc>) = dsl::capture
+        .filter(dsl::id.eq(id))
+        .select((dsl::state, dsl::station_id, dsl::cycle, dsl::weight, dsl::captured_at))
+        .for_no_key_update()
+        .first(conn)
+        .await?;
+    let cycle = CycleId::from_bits(cycle.as_u128());
+    let found = Found { id, station_id, cycle, weight: weight.into(), captured_at };
+    Ok((state == "UNASSIGNED").then_some(found))
+}

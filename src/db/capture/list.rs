@@ -1,0 +1,100 @@
+//! Captures by their state, newest first; events that were set aside are listed as `rejected`.
+
+use chrono::{DateTime, Utc};
+use diesel::{prelude::*, sql_types};
+use diesel_async::{AsyncPgConnection, RunQueryDsl};
+
+use crate::db::{
+    DbError, Query,
+    page::{Listed, Slice},
+    weight::Weight,
+};
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum State {
+    Unassigned,
+    Assigned,
+    Dismissed,
+    /// Events that were REJECTED or QUARANTINED and on which nobody has decided.
+    Rejected,
+}
+
+#[derive(Clone, Debug, QueryableByName)]
+pub struct CaptureItem {
+    /// A row's number, or `<epoch>-<seq>`.
+    #[diesel(sql_type = sql_types::Text)]
+    pub key: String,
+    #[diesel(sql_type = sql_types::Nullable<sql_types::BigInt>)]
+    pub station_id: Option<i64>,
+    #[diesel(sql_type = sql_types::Nullable<sql_types::Text>)]
+    pub station_name: Option<String>,
+    #[diesel(sql_type = sql_types::Nullable<sql_types::Numeric>)]
+    pub weight: Option<Weight>,
+    #[diesel(sql_type = sql_types::Timestamptz)]
+    pub captured_at: DateTime<Utc>,
+    #[diesel(sql_type = sql_types::Text)]
+    pub state: String,
+    #[diesel(sql_type = sql_types::Bool)]
+    pub gap: bool,
+    #[diesel(sql_type = sql_types::Nullable<sql_types::BigInt>)]
+    pub record_id: Option<i64>,
+    /// Why it was set aside, or decided on.
+    #[diesel(sql_type = sql_types::Nullable<sql_types::Text>)]
+    pub reason: Option<String>,
+    #[diesel(sql_type = sql_types::Text)]
+    pub time_zone: String,
+}
+
+/// A page of the captures in one state.
+#[derive(Clone, Copy, Debug)]
+pub struct CapturesIn {
+    pub state: State,
+    pub station_id: Option<i64>,
+    pub slice: Slice,
+}
+
+const CAPTURES: &str = "\
+    SELECT c.id::text AS key, c.station_id, s.name::text AS station_name, c.weight, c.captured_at, c.state::text, c.gap, \
+      c.record_id, c.decided_why AS reason, z.time_zone::text \
+    FROM capture c JOIN weigh_station s ON s.id = c.station_id JOIN site z ON z.id = s.site_id \
+    WHERE c.state = $1 AND ($2::bigint IS NULL OR c.station_id = $2)";
+
+const EVENTS: &str = "\
+    SELECT replace(e.epoch::text, '-', '') || '-' || e.seq AS key, e.station_id, s.name::text AS station_name, e.weight, \
+      e.received_at AS captured_at, e.status::text AS state, false AS gap, NULL::bigint AS record_id, e.reason, \
+      coalesce(z.time_zone, 'Asia/Seoul')::text AS time_zone \
+    FROM edge_event e LEFT JOIN weigh_station s ON s.id = e.station_id LEFT JOIN site z ON z.id = s.site_id \
+    WHERE e.status IN ('REJECTED', 'QUARANTINED') AND e.decided_at IS NULL AND $1 <> '' \
+      AND ($2::bigint IS NULL OR e.station_id = $2)";
+
+#[derive(QueryableByName)]
+struct Total {
+    #[diesel(sql_type = sql_types::BigInt)]
+    total: i64,
+}
+
+impl Query for CapturesIn {
+    type Output = Listed<CaptureItem>;
+
+    async fn run(self, conn: &mut AsyncPgConnection) -> Result<Listed<CaptureItem>, DbError> {
+        let (from, state) = match self.state {
+            State::Unassigned => (CAPTURES, "UNASSIGNED"),
+            State::Assigned => (CAPTURES, "ASSIGNED"),
+            State::Dismissed => (CAPTURES, "DISMISSED"),
+            State::Rejected => (EVENTS, "REJECTED"),
+        };
+        let total: Total = diesel::sql_query(format!("SELECT count(*) AS total FROM ({from}) all_of_it"))
+            .bind::<sql_types::Text, _>(state)
+            .bind::<sql_types::Nullable<sql_types::BigInt>, _>(self.station_id)
+            .get_result(conn)
+            .await?;
+        let items = diesel::sql_query(format!("{from} ORDER BY captured_at DESC, key DESC LIMIT $3 OFFSET $4"))
+            .bind::<sql_types::Text, _>(state)
+            .bind::<sql_types::Nullable<sql_types::BigInt>, _>(self.station_id)
+            .bind::<sql_types::BigInt, _>(self.slice.limit)
+            .bind::<sql_types::BigInt, _>(self.slice.offset)
+            .load(conn)
+            .await?;
+        Ok(Listed { items, total: total.total })
+    }
+}
