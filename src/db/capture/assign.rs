@@ -70,7 +70,8 @@ impl Query for Assign {
                 .execute(conn)
                 .await?;
         }
-        conn.transaction::<_, DbError, _>(async |conn| self.assign(conn).await).await
+        conn.transaction::<_, DbError, _>(async |conn| self.assign(conn).await)
+            .await
     }
 }
 
@@ -88,8 +89,12 @@ impl Assign {
             CaptureKey::Row(id) => Some(id),
             CaptureKey::Event(epoch, seq) => rejected::make_capture(conn, epoch, seq, &self.author, self.now).await?,
         };
-        let Some(row) = row else { return Ok(Decision::InvalidState) };
-        let Some(found) = unassigned(conn, row).await? else { return Ok(Decision::InvalidState) };
+        let Some(row) = row else {
+            return Ok(Decision::InvalidState);
+        };
+        let Some(found) = unassigned(conn, row).await? else {
+            return Ok(Decision::InvalidState);
+        };
         if !self.vehicle_is_active(conn).await? {
             return Ok(Decision::UnknownVehicle);
         }
@@ -104,11 +109,16 @@ impl Assign {
             ..Wanted::default()
         };
         let mut loaded = ledger::load(conn, &wanted).await?;
-        let Some(record_id) = self.take(&mut loaded, &found, open) else { return Ok(Decision::InvalidState) };
+        let Some(record_id) = self.take(&mut loaded, &found, open) else {
+            return Ok(Decision::InvalidState);
+        };
         let mut changes = ledger::save(conn, &mut loaded).await?;
         self.decide(conn, &found, record_id).await?;
         changes.sites.extend(self.close_review(conn, &found, record_id).await?);
-        Ok(Decision::Made { record_id: Some(record_id), changes })
+        Ok(Decision::Made {
+            record_id: Some(record_id),
+            changes,
+        })
     }
 
     /// Puts the weight on the open record, or on a new one.
@@ -176,7 +186,11 @@ impl Assign {
     async fn open_record(&self, conn: &mut AsyncPgConnection) -> Result<Option<i64>, DbError> {
         use schema::weigh_record::dsl;
         Ok(dsl::weigh_record
-            .filter(dsl::vehicle_id.eq(self.parties.vehicle_id).and(dsl::status.eq("WEIGHING")))
+            .filter(
+                dsl::vehicle_id
+                    .eq(self.parties.vehicle_id)
+                    .and(dsl::status.eq("WEIGHING")),
+            )
             .filter(dsl::first_weight.is_not_null())
             .order(dsl::weighed_at.desc())
             .select(dsl::id)
@@ -206,10 +220,19 @@ impl Assign {
     }
 
     /// The entry whose weighing this was; says whose line has changed.
-    async fn close_review(&self, conn: &mut AsyncPgConnection, found: &Found, record: i64) -> Result<Vec<i64>, DbError> {
+    async fn close_review(
+        &self,
+        conn: &mut AsyncPgConnection,
+        found: &Found,
+        record: i64,
+    ) -> Result<Vec<i64>, DbError> {
         use schema::wait_queue::dsl;
         let entry: Option<i64> = dsl::wait_queue
-            .filter(dsl::vehicle_id.eq(self.parties.vehicle_id).and(dsl::status.eq("REVIEW")))
+            .filter(
+                dsl::vehicle_id
+                    .eq(self.parties.vehicle_id)
+                    .and(dsl::status.eq("REVIEW")),
+            )
             .order(dsl::id.desc())
             .select(dsl::id)
             .for_no_key_update()
@@ -240,6 +263,12 @@ async fn unassigned(conn: &mut AsyncPgConnection, id: i64) -> Result<Option<Foun
         .first(conn)
         .await?;
     let cycle = CycleId::from_bits(cycle.as_u128());
-    let found = Found { id, station_id, cycle, weight: weight.into(), captured_at };
+    let found = Found {
+        id,
+        station_id,
+        cycle,
+        weight: weight.into(),
+        captured_at,
+    };
     Ok((state == "UNASSIGNED").then_some(found))
 }

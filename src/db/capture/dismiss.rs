@@ -32,16 +32,27 @@ impl Query for Dismiss {
                 CaptureKey::Row(id) => (self.dismiss_row(conn, id).await?, format!("capture {id}")),
                 CaptureKey::Event(epoch, seq) => {
                     let epoch_id = Uuid::from_u128(epoch.bits());
-                    (self.dismiss_event(conn, epoch_id, seq).await?, format!("edge_event {epoch}-{seq}"))
+                    (
+                        self.dismiss_event(conn, epoch_id, seq).await?,
+                        format!("edge_event {epoch}-{seq}"),
+                    )
                 }
             };
             if !dismissed {
                 return Ok(Decision::InvalidState);
             }
             let after = Some(json!({ "reason": self.reason }));
-            let deed = Deed { action: "capture.dismiss", subject, before: None, after };
+            let deed = Deed {
+                action: "capture.dismiss",
+                subject,
+                before: None,
+                after,
+            };
             audit_log::by_user(conn, &self.author, deed).await?;
-            Ok(Decision::Made { record_id: None, changes: Changes::default() })
+            Ok(Decision::Made {
+                record_id: None,
+                changes: Changes::default(),
+            })
         })
         .await
     }
@@ -50,8 +61,12 @@ impl Query for Dismiss {
 impl Dismiss {
     async fn dismiss_row(&self, conn: &mut AsyncPgConnection, id: i64) -> Result<bool, DbError> {
         use schema::capture::dsl;
-        let state: String =
-            dsl::capture.filter(dsl::id.eq(id)).select(dsl::state).for_no_key_update().first(conn).await?;
+        let state: String = dsl::capture
+            .filter(dsl::id.eq(id))
+            .select(dsl::state)
+            .for_no_key_update()
+            .first(conn)
+            .await?;
         if state != "UNASSIGNED" {
             return Ok(false);
         }

@@ -95,6 +95,9 @@ impl Query for CapturesIn {
             .bind::<sql_types::BigInt, _>(self.slice.offset)
             .load(conn)
             .await?;
-        Ok(Listed { items, total: total.total })
+        Ok(Listed {
+            items,
+            total: total.total,
+        })
     }
 }

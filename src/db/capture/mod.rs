@@ -26,7 +26,11 @@ pub enum CaptureKey {
 impl CaptureKey {
     /// `17`, or `<epoch>-<seq>`.
     pub fn parse(text: &str) -> Option<Self> {
-        let number = |text: &str| text.parse().ok().filter(|number: &i64| *number > 0 && text.bytes().all(|b| b.is_ascii_digit()));
+        let number = |text: &str| {
+            text.parse()
+                .ok()
+                .filter(|number: &i64| *number > 0 && text.bytes().all(|b| b.is_ascii_digit()))
+        };
         match text.split_once('-') {
             None => number(text).map(Self::Row),
             Some((epoch, seq)) => Some(Self::Event(epoch.parse().ok()?, number(seq)?)),
@@ -43,7 +47,16 @@ mod tests {
         assert_eq!(CaptureKey::parse("17"), Some(CaptureKey::Row(17)));
         let event = CaptureKey::Event(Epoch::from_bits(0xab), 3);
         assert_eq!(CaptureKey::parse("000000000000000000000000000000ab-3"), Some(event));
-        for wrong in ["", "0", "-1", "+1", "1e3", "ab-3", "000000000000000000000000000000ab-", "9223372036854775808"] {
+        for wrong in [
+            "",
+            "0",
+            "-1",
+            "+1",
+            "1e3",
+            "ab-3",
+            "000000000000000000000000000000ab-",
+            "9223372036854775808",
+        ] {
             assert_eq!(CaptureKey::parse(wrong), None, "{wrong}");
         }
     }

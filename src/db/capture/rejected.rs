@@ -34,8 +34,14 @@ pub async fn make_capture(
         .for_no_key_update()
         .first(conn)
         .await?;
-    let Some(readable) = body.as_deref().and_then(read).filter(|_| decided.is_none()) else { return Ok(None) };
-    let known: i64 = weigh_station::table.filter(weigh_station::id.eq(readable.station_id)).count().get_result(conn).await?;
+    let Some(readable) = body.as_deref().and_then(read).filter(|_| decided.is_none()) else {
+        return Ok(None);
+    };
+    let known: i64 = weigh_station::table
+        .filter(weigh_station::id.eq(readable.station_id))
+        .count()
+        .get_result(conn)
+        .await?;
     if known == 0 {
         return Ok(None);
     }
@@ -90,8 +96,16 @@ mod tests {
     #[test]
     fn a_weight_that_can_be_read_is_read_whatever_else_is_wrong() {
         let body = r#"{"station_id":1,"cycle":"00000000000000000000000000000003","payload":{"weight":"300000.00"}}"#;
-        assert_eq!(read(body).map(|readable| readable.weight), Some(Kilograms::from_whole(300_000)));
-        for hopeless in ["", "not json", r#"{"payload":{"weight":"heavy"}}"#, &body.replace("300000", "-300000")] {
+        assert_eq!(
+            read(body).map(|readable| readable.weight),
+            Some(Kilograms::from_whole(300_000))
+        );
+        for hopeless in [
+            "",
+            "not json",
+            r#"{"payload":{"weight":"heavy"}}"#,
+            &body.replace("300000", "-300000"),
+        ] {
             assert!(read(hopeless).is_none(), "{hopeless}");
         }
     }

@@ -55,7 +55,12 @@ pub async fn load(conn: &mut AsyncPgConnection, wanted: &Wanted) -> Result<Loade
     slips(conn, wanted, &mut ledger).await?;
     named_by_receipts(conn, wanted, &mut ledger).await?;
     ledger.fresh_capture_ids = fresh_ids(conn, "capture_id_seq", wanted.fresh_captures).await?;
-    ledger.fresh_record_ids = fresh_ids(conn, "weigh_record_id_seq", wanted.receipts.len() + wanted.fresh_records).await?;
+    ledger.fresh_record_ids = fresh_ids(
+        conn,
+        "weigh_record_id_seq",
+        wanted.receipts.len() + wanted.fresh_records,
+    )
+    .await?;
     Ok(Loaded { ledger, weighed_at })
 }
 
