@@ -178,6 +178,15 @@ fn an_overload_is_told_once_a_cycle_and_never_captured() {
 }
 
 #[test]
+fn an_overload_within_the_window_begins_it_anew() {
+    let mut edge = Edge::at_work(settings());
+    edge.shows_for(18_000, 900);
+    edge.reads(&without_weight(true), None);
+    assert_eq!(edge.shows_for(18_000, 1_000), []);
+    assert_eq!(story(&edge.shows(18_000)), ["settled 18000.00"]);
+}
+
+#[test]
 fn nothing_is_captured_while_an_error_stands() {
     let mut edge = Edge::at_work(settings());
     edge.shows_for(18_000, 600);

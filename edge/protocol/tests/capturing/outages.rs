@@ -55,7 +55,9 @@ fn another_weight_after_a_short_outage_is_another_truck() {
     check_off(&events[0], true, true);
     assert_ne!(events[0].cycle(), events[1].cycle());
     assert_eq!(gaps(&edge), [false, true]);
-    assert_eq!(edge.file.captures().last().unwrap().on_mono_ms, first_seen_ms);
+    let capture = edge.file.captures().last().unwrap();
+    assert_eq!(capture.on_mono_ms, first_seen_ms);
+    assert_eq!(capture.curve.len(), 11, "the curve begins where it was first seen");
 }
 
 #[test]
