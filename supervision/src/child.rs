@@ -9,6 +9,7 @@ use tokio::sync::mpsc;
 #[cfg(feature = "chaos")]
 use crate::chaos::Stir;
 use crate::{
+    fence,
     handle::Slot,
     incarnation::{Birth, LifeNews, live},
     node::{Child, Life},
@@ -43,6 +44,10 @@ where
         let make = Arc::clone(&self.make);
         // An arbiter that is gone drops this, and with it `tell`: that is the news.
         arbiter.spawn_fn(move || {
+            // It was on its way to a thread that was given up, which has woken and still takes its orders.
+            if fence::retired() {
+                return;
+            }
             actix_rt::spawn(async move {
                 let exit = live(|| make(), birth).await;
                 // The keeper may have moved on.

@@ -117,5 +117,5 @@ pub use policy::Policy;
 pub use restart::{Mode, RestartError, RestartId, Restarted};
 pub use snapshot::ActorRow;
 pub use spec::{Spec, StartError};
-pub use temporary::{Ending, Enlisted, Temporary};
+pub use temporary::{Ending, Enlisted, Guard, Temporary};
 pub use tree::Tree;

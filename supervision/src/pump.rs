@@ -13,7 +13,7 @@ use tokio::sync::mpsc;
 use crate::{
     fence,
     incarnation::LifeNews,
-    mailbox::{Mailbox, Next},
+    mailbox::{InHand, Letter, Mailbox, Next},
 };
 
 /// How long an actor may handle letters before the others on its thread have their turn.
@@ -23,12 +23,35 @@ const TURN: Duration = Duration::from_millis(1);
 pub(crate) struct Pump<A: Actor> {
     mailbox: Arc<Mailbox<A>>,
     up: Option<mpsc::UnboundedSender<LifeNews>>,
+    carry: Carry<A>,
 }
+
+/// How a letter is handed over: so that a panic leaves the context, or so that it does not.
+pub(crate) type Carry<A> = Box<dyn Fn(Box<dyn Letter<A>>, &mut A, &mut <A as Actor>::Context, &Arc<InHand>)>;
 
 impl<A: Actor> Pump<A> {
     /// `up` hears of the first turn, which comes when `started()` and what it waits for are done.
+    ///
+    /// A panic leaves the context, for whoever drives it.
     pub(crate) fn new(mailbox: Arc<Mailbox<A>>, up: Option<mpsc::UnboundedSender<LifeNews>>) -> Self {
-        Self { mailbox, up }
+        // Without anything captured, the box is no allocation.
+        let carry = |letter: Box<dyn Letter<A>>, actor: &mut A, ctx: &mut A::Context, in_hand: &Arc<InHand>| {
+            letter.deliver(actor, ctx, in_hand);
+        };
+        Self {
+            mailbox,
+            up,
+            carry: Box::new(carry),
+        }
+    }
+
+    /// A pump that hands letters over by `carry`.
+    pub(crate) fn carrying(mailbox: Arc<Mailbox<A>>, carry: Carry<A>) -> Self {
+        Self {
+            mailbox,
+            up: None,
+            carry,
+        }
     }
 }
 
@@ -62,7 +85,7 @@ where
                     *activity.message.lock() = Some(letter.name());
                     #[cfg(feature = "chaos")]
                     self.mailbox.mischief.at_message();
-                    letter.deliver(actor, ctx, &self.mailbox.in_hand);
+                    (self.carry)(letter, actor, ctx, &self.mailbox.in_hand);
                     *activity.message.lock() = None;
                 }
             }

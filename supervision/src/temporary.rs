@@ -16,7 +16,7 @@ use crate::{
     incarnation::{Birth, Exit, live},
     mailbox::{InHand, Letter},
     orders::{Manner, Orders},
-    pump::Pump,
+    pump::{Carry, Pump},
     survive::survive,
 };
 
@@ -37,7 +37,8 @@ pub enum Ending {
 
 /// A temporary child that runs in a context of its own, as an actix-web WebSocket does.
 pub trait Temporary: Actor<Context: AsyncContext<Self>> {
-    /// Ends the child: closes its socket accordingly and stops the context.
+    /// Ends the child: closes its socket accordingly and stops the context. After a crash the value may be torn; nothing
+    /// but that is asked of it.
     fn end(&mut self, why: Ending, ctx: &mut Self::Context);
 }
 
@@ -110,7 +111,11 @@ impl Tree {
         let mailbox = slot.new_mailbox(spec.capacity);
         let handle = Handle::new(slot);
         let stay = self.admit(spec, Box::new(Foreign { handle: handle.clone() }))?;
-        ctx.spawn(Pump::new(mailbox, None));
+        let guard = Guard(Arc::clone(&stay.guest));
+        let carry: Carry<A> = Box::new(move |letter, actor, ctx, in_hand| {
+            guard.run(actor, ctx, |actor, ctx| letter.deliver(actor, ctx, in_hand));
+        });
+        ctx.spawn(Pump::carrying(mailbox, carry));
         Ok(Enlisted { handle, stay })
     }
 
@@ -134,6 +139,32 @@ impl<A: Actor> Enlisted<A> {
     /// The child's handle, to give to others.
     pub fn handle(&self) -> &Handle<A> {
         &self.handle
+    }
+
+    /// Guards what reaches the child by other ways than messages, as a WebSocket's frames do.
+    pub fn guard(&self) -> Guard {
+        Guard(Arc::clone(&self.stay.guest))
+    }
+}
+
+/// Lets a [`Temporary`] child end by the book when it panics. Messages that come by its handle are guarded already.
+pub struct Guard(Arc<Guest>);
+
+impl Guard {
+    /// Runs `work`; a panic in it ends the child with [`Ending::Crashed`].
+    pub fn run<A: Temporary>(&self, actor: &mut A, ctx: &mut A::Context, work: impl FnOnce(&mut A, &mut A::Context)) {
+        if let Err(panic) = survive(|| work(actor, ctx)) {
+            let reason = format!("panicked: {panic}");
+            self.0.note_crash(&reason);
+            self.0.door.close();
+            actor.end(Ending::Crashed(reason), ctx);
+        }
+    }
+}
+
+impl fmt::Debug for Guard {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Guard").field(&self.0.name).finish()
     }
 }
 

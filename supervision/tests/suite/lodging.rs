@@ -1,6 +1,6 @@
 //! Temporary children come with a socket and go with it; when one falls, its socket is closed and the others stay.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use actix::{Actor, ActorContext, AsyncContext, Context, Handler, Message};
 use tokio::sync::{mpsc, oneshot};
@@ -134,8 +134,8 @@ impl Handler<Fall> for Link {
     type Result = ();
 
     fn handle(&mut self, _: Fall, ctx: &mut Self::Context) {
-        // As a frame from the peer would: outside of any message.
-        ctx.run_later(std::time::Duration::ZERO, |_, _| panic!("as told"));
+        // Outside of any message, and unguarded.
+        ctx.run_later(Duration::ZERO, |_, _| panic!("as told"));
     }
 }
 
@@ -176,4 +176,39 @@ async fn a_child_in_a_foreign_context_that_panics_leaves_the_tree() {
     assert_eq!(link.ask(Name, SOON).await, Err(AskError::Down));
     assert_eq!(names(&tree), ["root", "sessions"]);
     assert!(metric(r#"actor_failures_total{kind="edge-link"}"#) >= 1.0);
+}
+
+/// Panics: as a message, or guarded as a frame from the peer is.
+#[derive(Message)]
+#[rtype(result = "()")]
+enum Stumble {
+    InMessage,
+    InFrame,
+}
+
+impl Handler<Stumble> for Link {
+    type Result = ();
+
+    fn handle(&mut self, stumble: Stumble, ctx: &mut Self::Context) {
+        if matches!(stumble, Stumble::InMessage) {
+            panic!("as told");
+        }
+        ctx.run_later(Duration::ZERO, |this, ctx| {
+            let guard = this.place.as_ref().unwrap().guard();
+            guard.run(this, ctx, |_, _| panic!("as told"));
+        });
+    }
+}
+
+#[actix::test]
+async fn a_child_in_a_foreign_context_that_is_guarded_ends_by_the_book() {
+    for (stumble, answer) in [(Stumble::InMessage, Err(AskError::Crashed)), (Stumble::InFrame, Ok(()))] {
+        let tree = scene();
+        let (link, mut ends) = link(&tree).await;
+        assert_eq!(link.ask(stumble, SOON).await, answer);
+        assert_eq!(ends.recv().await, Some(Ending::Crashed("panicked: as told".to_owned())));
+        assert_eq!(ends.recv().await, None);
+        assert_eq!(link.ask(Name, SOON).await, Err(AskError::Down));
+        assert_eq!(names(&tree), ["root", "sessions"]);
+    }
 }
