@@ -2,19 +2,19 @@
 
 use std::{pin::pin, sync::Arc, time::Duration};
 
-use futures_util::{Stream, StreamExt};
+use futures_util::{FutureExt, Stream, StreamExt};
 use tokio::time::timeout;
 use tokio_tungstenite::tungstenite::{self, Message, protocol::CloseFrame};
 use tracing::{error, info, warn};
 use weighbridge_protocol::link::{
     FromEdge, FromServer, Output,
     limits::{CLOSE_FENCED, CLOSE_FORBIDDEN, CLOSE_MALFORMED, CLOSE_RESTART, CLOSE_VERSION, DEAD_AFTER, PROTOCOL},
-    messages::{Action, Hello, Welcome},
+    messages::{Ack, Action, Hello, Welcome},
     reconnect::Ending,
     sender::Notice,
 };
 
-use super::{LinkState, Needs, connect::Socket, outbox::Outbox};
+use super::{LinkState, Needs, acks::GatheredAcks, connect::Socket, outbox::Outbox};
 use crate::{
     buffer::{
         NoSpace,
@@ -29,6 +29,9 @@ const BUFFER_WITHIN: Duration = Duration::from_secs(10);
 /// How long the reason of a connection that takes nothing more is waited for.
 const LAST_WORDS_WITHIN: Duration = Duration::from_secs(1);
 const REARM_WITHIN: Duration = Duration::from_secs(5);
+
+/// What a socket gives.
+type Heard = Result<Message, tungstenite::Error>;
 
 /// A connection and what has been said on it.
 #[derive(Debug)]
@@ -135,30 +138,44 @@ impl<'a> Conversation<'a> {
         }
     }
 
-    async fn converse(
-        &mut self,
-        mut stream: impl Stream<Item = Result<Message, tungstenite::Error>> + Unpin,
-        outbox: &Outbox,
-    ) -> End {
+    async fn converse(&mut self, mut stream: impl Stream<Item = Heard> + Unpin, outbox: &Outbox) -> End {
+        let mut acks = GatheredAcks::default();
         loop {
-            let outcome = tokio::select! {
-                heard = timeout(DEAD_AFTER, stream.next()) => match heard {
-                    Err(_) => Err(End::lost(&format!("the server has said nothing for {DEAD_AFTER:?}"))),
-                    Ok(None) => Err(End::lost("the connection ended")),
-                    Ok(Some(Err(error))) => Err(End::lost(&error)),
-                    Ok(Some(Ok(Message::Text(text)))) => self.hear(&text, outbox).await,
-                    Ok(Some(Ok(Message::Close(frame)))) => Err(End::closed(frame)),
-                    Ok(Some(Ok(_))) => Ok(()),
-                },
-                () = self.needs.committed.notified() => carry_out(self.needs.buffer.ask(SendMore, BUFFER_WITHIN).await, outbox),
-            };
-            if let Err(end) = outcome {
+            if let Err(end) = self.go_on(&mut stream, &mut acks, outbox).await {
                 return end;
             }
         }
     }
 
-    async fn hear(&mut self, text: &str, outbox: &Outbox) -> Result<(), End> {
+    /// Takes the next message, or what the buffer has to send. Acknowledgements wait while more messages are there.
+    async fn go_on(
+        &mut self,
+        stream: &mut (impl Stream<Item = Heard> + Unpin),
+        acks: &mut GatheredAcks,
+        outbox: &Outbox,
+    ) -> Result<(), End> {
+        let silence = |_| End::lost(&format!("the server has said nothing for {DEAD_AFTER:?}"));
+        let heard = if let Some(heard) = stream.next().now_or_never() {
+            heard
+        } else {
+            self.write_down(acks.take(), outbox).await?;
+            tokio::select! {
+                heard = timeout(DEAD_AFTER, stream.next()) => heard.map_err(silence)?,
+                () = self.needs.committed.notified() => {
+                    return carry_out(self.needs.buffer.ask(SendMore, BUFFER_WITHIN).await, outbox);
+                }
+            }
+        };
+        match heard {
+            None => Err(End::lost("the connection ended")),
+            Some(Err(error)) => Err(End::lost(&error)),
+            Some(Ok(Message::Text(text))) => self.hear(&text, acks, outbox).await,
+            Some(Ok(Message::Close(frame))) => Err(End::closed(frame)),
+            Some(Ok(_)) => Ok(()),
+        }
+    }
+
+    async fn hear(&mut self, text: &str, acks: &mut GatheredAcks, outbox: &Outbox) -> Result<(), End> {
         let message = match serde_json::from_str(text) {
             Ok(message) => message,
             Err(error) => {
@@ -168,18 +185,27 @@ impl<'a> Conversation<'a> {
             }
         };
         let heard = match message {
+            FromServer::Ack(ack) => return self.write_down(acks.add(ack), outbox).await,
             FromServer::Welcome(welcome) => {
                 self.welcome(&welcome);
                 LinkHeard::Welcome(Box::new(welcome))
             }
-            FromServer::Ack(ack) => LinkHeard::Ack(ack),
             FromServer::Nack(nack) => LinkHeard::Nack(nack),
             other => {
                 self.obey(other, outbox).await;
                 return Ok(());
             }
         };
+        // What was acknowledged before is written down before.
+        self.write_down(acks.take(), outbox).await?;
         carry_out(self.needs.buffer.ask(heard, BUFFER_WITHIN).await, outbox)
+    }
+
+    async fn write_down(&self, ack: Option<Ack>, outbox: &Outbox) -> Result<(), End> {
+        match ack {
+            Some(ack) => carry_out(self.needs.buffer.ask(LinkHeard::Ack(ack), BUFFER_WITHIN).await, outbox),
+            None => Ok(()),
+        }
     }
 
     fn welcome(&mut self, welcome: &Welcome) {
