@@ -5,7 +5,7 @@ use weighbridge_protocol::link::{
     messages::{Nack, NackCode},
 };
 
-use crate::support::{Server, Site, eventually, server::State};
+use crate::support::{Server, Site, authority::Authority, eventually, server::State};
 
 #[test]
 fn what_was_weighed_without_a_link_arrives_when_there_is_one() {
@@ -160,4 +160,31 @@ fn an_edge_that_is_fenced_shows_it_and_stays_away() {
     site.deck.weighs(18_340);
     edge.until_committed(1);
     assert_eq!(server.change(|state| state.hellos.len()), 1);
+}
+
+#[test]
+fn over_tls_each_side_knows_the_other_by_the_sites_authority() {
+    let authority = Authority::new();
+    let server = Server::over_tls(&authority);
+    let (certificate, key) = authority.edge_files();
+    let site = Site::new()
+        .linked_to(&server)
+        .with_server_setting("ca_file", &authority.ca_file())
+        .with_server_setting("client_cert", &certificate)
+        .with_server_setting("client_key", &key);
+    let _edge = site.start();
+    site.deck.weighs(18_340);
+    server.until_captures(1);
+}
+
+#[test]
+fn a_server_of_another_authority_gets_nothing() {
+    let (ours, theirs) = (Authority::new(), Authority::new());
+    let server = Server::over_tls(&theirs);
+    let site = Site::new()
+        .linked_to(&server)
+        .with_server_setting("ca_file", &ours.ca_file());
+    let edge = site.start();
+    edge.until_logged("invalid peer certificate");
+    assert_eq!(server.change(|state| state.hellos.len()), 0);
 }

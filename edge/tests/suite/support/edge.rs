@@ -25,6 +25,7 @@ use super::{Deck, eventually};
 pub struct Site {
     pub deck: Deck,
     server: String,
+    server_settings: String,
     options: String,
     boards: String,
     data_dir: PathBuf,
@@ -39,6 +40,7 @@ impl Site {
         Self {
             deck: Deck::plugged_in_at(&folder.path().join("ttyS1")),
             server: "ws://127.0.0.1:9/api/v1/edge/link".to_owned(),
+            server_settings: String::new(),
             options: "dwell_ms = 100\n".to_owned(),
             boards: String::new(),
             data_dir: folder.path().join("data"),
@@ -48,6 +50,12 @@ impl Site {
 
     pub fn linked_to(mut self, server: &super::Server) -> Self {
         self.server.clone_from(&server.url);
+        self
+    }
+
+    /// A line for `[server]`.
+    pub fn with_server_setting(mut self, key: &str, file: &Path) -> Self {
+        writeln!(self.server_settings, "{key} = \"{}\"", file.display()).unwrap();
         self
     }
 
@@ -76,10 +84,11 @@ impl Site {
     fn configuration(&self) -> PathBuf {
         let path = self.folder.path().join("edge.toml");
         let text = format!(
-            "data_dir = \"{}\"\n[server]\nurl = {:?}\napi_key = \"the-key\"\n[[station]]\nid = 1\nport = \"serial://{}\"\n\
+            "data_dir = \"{}\"\n[server]\nurl = {:?}\napi_key = \"the-key\"\n{}[[station]]\nid = 1\nport = \"serial://{}\"\n\
              protocol = \"and18\"\n[station.options]\n{}{}",
             self.data_dir.display(),
             self.server,
+            self.server_settings,
             self.deck.device.display(),
             self.options,
             self.boards

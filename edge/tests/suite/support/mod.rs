@@ -4,7 +4,9 @@
 //! - [`edge`]: the program, started, asked and killed
 //! - [`server`]: a server that speaks the link and keeps events in memory
 //! - [`board`]: a display board
+//! - [`authority`]: the certificates of a site with TLS
 
+pub mod authority;
 pub mod board;
 pub mod deck;
 pub mod edge;

@@ -8,11 +8,13 @@ use std::{
 
 use futures_util::{SinkExt, StreamExt};
 use tokio::{
-    net::{TcpListener, TcpStream},
+    io::{AsyncRead, AsyncWrite},
+    net::TcpListener,
     runtime::Builder,
     sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel},
     time::interval,
 };
+use tokio_rustls::TlsAcceptor;
 use tokio_tungstenite::{
     WebSocketStream, accept_hdr_async,
     tungstenite::{
@@ -34,7 +36,7 @@ use weighbridge_protocol::{
     scale::CaptureOverrides,
 };
 
-use super::eventually;
+use super::{authority::Authority, eventually};
 
 /// Runs on a thread of its own until it is dropped.
 pub struct Server {
@@ -72,6 +74,16 @@ impl Server {
     }
 
     pub fn with(state: State) -> Self {
+        Self::listening(state, None)
+    }
+
+    /// One at `wss://localhost` that wants a certificate of the edge.
+    pub fn over_tls(authority: &Authority) -> Self {
+        Self::listening(State::default(), Some(authority.acceptor()))
+    }
+
+    fn listening(state: State, tls: Option<TlsAcceptor>) -> Self {
+        let secure = tls.is_some();
         let state = Arc::new(Mutex::new(state));
         let (told, tells) = mpsc::channel();
         let shared = Arc::clone(&state);
@@ -81,13 +93,28 @@ impl Server {
                 let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
                 told.send(listener.local_addr().unwrap()).unwrap();
                 while let Ok((stream, _)) = listener.accept().await {
-                    tokio::spawn(serve(stream, Arc::clone(&shared)));
+                    let (tls, shared) = (tls.clone(), Arc::clone(&shared));
+                    tokio::spawn(async move {
+                        match tls {
+                            None => serve(stream, shared).await,
+                            // An edge that is not let in has gone.
+                            Some(tls) => match tls.accept(stream).await {
+                                Ok(stream) => serve(stream, shared).await,
+                                Err(error) => eprintln!("not let in: {error}"),
+                            },
+                        }
+                    });
                 }
             });
         });
-        let address = tells.recv().unwrap();
+        let port = tells.recv().unwrap().port();
+        let origin = if secure {
+            format!("wss://localhost:{port}")
+        } else {
+            format!("ws://127.0.0.1:{port}")
+        };
         Self {
-            url: format!("ws://{address}/api/v1/edge/link"),
+            url: format!("{origin}/api/v1/edge/link"),
             state,
         }
     }
@@ -131,7 +158,7 @@ impl Server {
     }
 }
 
-async fn serve(stream: TcpStream, state: Arc<Mutex<State>>) {
+async fn serve<S: AsyncRead + AsyncWrite + Unpin>(stream: S, state: Arc<Mutex<State>>) {
     let refuses = state.lock().unwrap().refuses;
     #[expect(clippy::result_large_err, reason = "the callback's type is tungstenite's")]
     let check = |request: &Request, response: Response| {
@@ -163,8 +190,8 @@ async fn serve(stream: TcpStream, state: Arc<Mutex<State>>) {
 }
 
 /// One connection; answers the code to close it with.
-async fn converse(
-    socket: &mut WebSocketStream<TcpStream>,
+async fn converse<S: AsyncRead + AsyncWrite + Unpin>(
+    socket: &mut WebSocketStream<S>,
     state: &Mutex<State>,
     mut said: UnboundedReceiver<FromServer>,
     mut is_cut: UnboundedReceiver<()>,
