@@ -25,6 +25,7 @@ pub mod server;
 pub mod setup;
 pub mod site;
 pub mod station;
+pub mod terminal;
 pub mod traffic;
 pub mod truck;
 pub mod truth;

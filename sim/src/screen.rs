@@ -1,15 +1,14 @@
 //! What a yard shows in the terminal: a line for each weighing, and what the stations show now.
 
-use std::{
-    io::{IsTerminal, Write, stdout},
-    time::Duration,
-};
+use std::time::Duration;
 
 use chrono::Local;
 use tokio::{sync::broadcast, time::interval};
 
 use crate::{
     server::live::{News, Record},
+    terminal,
+    traffic::Lineup,
     truth::{Pass, Stay},
     yard::{Yard, YardEvent},
 };
@@ -25,9 +24,10 @@ const RENEWED_EVERY: Duration = Duration::from_millis(500);
 const STATES_EVERY: u32 = 60;
 
 /// Shows what happens for as long as it is polled.
-pub async fn show(yard: &Yard, mut events: broadcast::Receiver<YardEvent>, mut news: broadcast::Receiver<News>) {
+pub async fn show(yard: &Yard, lineup: &Lineup, mut news: broadcast::Receiver<News>) {
+    let mut events = yard.events();
     let screen = Screen {
-        is_terminal: stdout().is_terminal(),
+        is_terminal: terminal::is_terminal(),
     };
     let mut ticks = interval(RENEWED_EVERY);
     let mut renewals = 0_u32;
@@ -45,7 +45,7 @@ pub async fn show(yard: &Yard, mut events: broadcast::Receiver<YardEvent>, mut n
             },
             _ = ticks.tick() => {
                 if screen.is_terminal || renewals.is_multiple_of(STATES_EVERY) {
-                    screen.states(&yard.states());
+                    screen.states(&format!("{}\n{} waiting", yard.states(), lineup.waiting()));
                 }
                 renewals = renewals.wrapping_add(1);
             }
@@ -56,22 +56,18 @@ pub async fn show(yard: &Yard, mut events: broadcast::Receiver<YardEvent>, mut n
 impl Screen {
     fn line(&self, text: &str) {
         let wipe = if self.is_terminal { "\r\x1b[2K" } else { "" };
-        println!("{wipe}{} {text}", Local::now().format("%H:%M:%S"));
+        terminal::say(&format!("{wipe}{} {text}", Local::now().format("%H:%M:%S")));
     }
 
     fn states(&self, states: &str) {
         let states = states.replace('\n', " | ");
         if !self.is_terminal {
-            println!("stations: {states}");
+            terminal::say(&format!("stations: {states}"));
             return;
         }
         // Cut, or a narrow terminal would break the line and each renewal would add one.
-        let short: String = states.chars().take(90).collect();
-        let mut out = stdout();
-        let shown = write!(out, "\r\x1b[2K{short}").and_then(|()| out.flush());
-        if let Err(error) = shown {
-            tracing::debug!("the terminal is gone: {error}");
-        }
+        let short: String = states.chars().take(110).collect();
+        terminal::write(&format!("\r\x1b[2K{short}"));
     }
 }
 

@@ -9,7 +9,7 @@ use crate::{
     server::Server,
     setup::Plan,
     station::line::Line,
-    traffic::{Traffic, TrafficSpec},
+    traffic::{Traffic, TrafficSpec, clear_line},
     truck::Habits,
     yard::{BoardSpec, Yard, YardSpec},
 };
@@ -99,6 +99,11 @@ impl SiteSpec {
 }
 
 impl Site {
+    /// Clears the line of trucks that an earlier run left there. For a server that is this yard's alone.
+    pub async fn clear_line(&self) -> Result<(), SimError> {
+        clear_line(&self.server).await
+    }
+
     /// Opens the gates.
     pub async fn let_trucks_in(&self) -> Result<Traffic, SimError> {
         Traffic::start(Arc::clone(&self.yard), Arc::clone(&self.server), self.traffic).await

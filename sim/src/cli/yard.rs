@@ -43,7 +43,8 @@ impl Args {
         println!("READY pid={} addr={}", std::process::id(), site.control.address());
         println!("the edge: weighbridge-edge run --config {}", site.edge_toml.display());
         let mut traffic = site.let_trucks_in().await?;
-        let showing = screen::show(&site.yard, site.yard.events(), traffic.news());
+        let lineup = traffic.lineup();
+        let showing = screen::show(&site.yard, &lineup, traffic.news());
         let ended = tokio::select! {
             ended = traffic.run() => ended,
             () = showing => Ok(()),

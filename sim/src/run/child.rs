@@ -16,7 +16,7 @@ use tokio::{
 };
 
 use super::pid_file::{self, PidFile};
-use crate::SimError;
+use crate::{SimError, terminal::say};
 
 /// How a program is started.
 #[derive(Clone, Debug)]
@@ -49,7 +49,10 @@ impl Program {
     /// Ends what an earlier run left, and starts the program.
     pub async fn start(self) -> Result<Running, SimError> {
         if pid_file::end_leftover(&self.file("pid")).await? {
-            println!("the {} of an earlier run was still there and has been ended", self.name);
+            say(&format!(
+                "the {} of an earlier run was still there and has been ended",
+                self.name
+            ));
         }
         let (tell, addresses) = watch::channel(None);
         let (stop, stopped) = watch::channel(false);
@@ -97,7 +100,11 @@ impl Program {
             if tell.borrow().is_none() || status.code() == Some(64) {
                 return Err(self.failure(&format!("ended {}", how(status))));
             }
-            println!("the {} ended ({}) and is started again", self.name, how(status));
+            say(&format!(
+                "the {} ended ({}) and is started again",
+                self.name,
+                how(status)
+            ));
             sleep(START_AGAIN_AFTER).await;
         }
     }

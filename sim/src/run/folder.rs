@@ -45,6 +45,27 @@ impl Folder {
         self.path.join("server")
     }
 
+    /// A truth without its server, and an edge that knows another one, are of no use any more.
+    pub fn forget_older_site(&self) -> Result<(), SimError> {
+        if self.server_data().exists() {
+            return Ok(());
+        }
+        let cannot = |path: &Path| {
+            let path = path.to_owned();
+            move |source| SimError::file("remove", path, source)
+        };
+        for file in ["truth.jsonl", "edge.out", "edge-key.json"].map(|name| self.path.join(name)) {
+            if file.exists() {
+                fs::remove_file(&file).map_err(cannot(&file))?;
+            }
+        }
+        let edge = self.path.join("edge");
+        if edge.exists() {
+            fs::remove_dir_all(&edge).map_err(cannot(&edge))?;
+        }
+        Ok(())
+    }
+
     /// Where the server's private PostgreSQL is reached.
     pub fn database_url(&self) -> Result<String, SimError> {
         let path = self.server_data().join("database.url");

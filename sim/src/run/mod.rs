@@ -10,16 +10,22 @@ pub mod pid_file;
 
 use std::{future::Future, net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
 
-use tokio::{net::TcpListener, time::timeout};
+use tokio::{
+    net::TcpListener,
+    time::{Instant, sleep, timeout},
+};
 
 use self::{
     child::{Program, Running},
     folder::Folder,
 };
 use crate::{
-    SimError, screen,
+    SimError,
+    indicator::Calibration,
+    screen,
     server::Server,
     site::{Site, SiteSpec},
+    terminal::say,
     truth::{self, ServerSide, Verdict},
 };
 
@@ -48,6 +54,7 @@ struct Parts {
 
 const SERVER_READY_WITHIN: Duration = Duration::from_mins(2);
 const EDGE_READY_WITHIN: Duration = Duration::from_secs(30);
+const SENT_WITHIN: Duration = Duration::from_secs(4);
 const COMPARED_WITHIN: Duration = Duration::from_secs(8);
 
 impl Programs {
@@ -79,10 +86,12 @@ impl Run {
     /// Starts everything, shows the yard, and stops everything again when `stop` ends or something cannot be mended.
     pub async fn until(self, stop: impl Future<Output = ()>) -> Result<(), SimError> {
         let folder = Folder::open(&self.site.folder)?;
-        println!(
+        folder.forget_older_site()?;
+        let data = folder.server_data();
+        say(&format!(
             "starting the server with its own PostgreSQL; its data are in {}",
-            folder.server_data().display()
-        );
+            data.display()
+        ));
         let server = self.server(&folder).await?.start().await?;
         let mut parts = Parts {
             server,
@@ -100,14 +109,16 @@ impl Run {
     async fn work(&self, folder: &Folder, parts: &mut Parts) -> Result<(), SimError> {
         parts.server.ready().await?;
         let url = format!("http://{}", parts.server.address());
-        println!("setting up stations and the edge at {url}");
+        say(&format!("setting up stations and the edge at {url}"));
         let client = Arc::new(Server::new(&url, folder.login()?)?);
         let site = parts.site.insert(self.site.clone().open(client).await?);
         let edge = parts.edge.insert(self.edge(folder, site).start().await?);
         edge.ready().await?;
         say_welcome(&url, site, folder)?;
+        site.clear_line().await?;
         let mut traffic = site.let_trucks_in().await?;
-        let showing = screen::show(&site.yard, site.yard.events(), traffic.news());
+        let lineup = traffic.lineup();
+        let showing = screen::show(&site.yard, &lineup, traffic.news());
         tokio::select! {
             ended = traffic.run() => ended,
             error = parts.server.failed() => Err(error),
@@ -155,12 +166,12 @@ impl Run {
 impl Parts {
     /// Trucks are off the road already: compares, and then the edge before the server, so that nothing is left unsent.
     async fn stop(self, folder: &Folder) -> Result<(), SimError> {
-        println!("\nstopping");
+        say("\nstopping");
         if let Some(site) = &self.site {
             match timeout(COMPARED_WITHIN, compared(folder, site)).await {
-                Ok(Ok(verdict)) => println!("{verdict}"),
-                Ok(Err(error)) => println!("truth and server are not compared: {error}"),
-                Err(_) => println!("truth and server are not compared: the database does not answer"),
+                Ok(Ok(verdict)) => say(&verdict.to_string()),
+                Ok(Err(error)) => say(&format!("truth and server are not compared: {error}")),
+                Err(_) => say("truth and server are not compared: the database does not answer"),
             }
         }
         let edge = match self.edge {
@@ -174,7 +185,7 @@ impl Parts {
 
 fn say_welcome(url: &str, site: &Site, folder: &Folder) -> Result<(), SimError> {
     let login = folder.login()?;
-    println!(
+    say(&format!(
         "READY pid={} addr={}\n\n  server    {url}\n  login     {}\n  password  {}\n  faults    {} takes commands, `help` \
          lists them\n  files     {} (truth.jsonl, server.log, edge.log)\n\n  Trucks arrive now. Ctrl-C stops all of it.\n",
         std::process::id(),
@@ -183,15 +194,23 @@ fn say_welcome(url: &str, site: &Site, folder: &Folder) -> Result<(), SimError> 
         login.password,
         site.control.address(),
         folder.path().display(),
-    );
+    ));
     Ok(())
 }
 
+/// Looks again while something is missing: the edge may still be sending it.
 async fn compared(folder: &Folder, site: &Site) -> Result<Verdict, SimError> {
-    let committed = truth::server::committed(&folder.path().join("edge.out"))?;
-    let server = ServerSide::read(&folder.database_url()?).await?;
-    let division = crate::indicator::Calibration::default().division;
-    Ok(truth::compare(&site.yard.truth(), &server, &committed, division))
+    let division = Calibration::default().division;
+    let until = Instant::now() + SENT_WITHIN;
+    loop {
+        let committed = truth::server::committed(&folder.path().join("edge.out"))?;
+        let server = ServerSide::read(&folder.database_url()?).await?;
+        let verdict = truth::compare(&site.yard.truth(), &server, &committed, division);
+        if verdict.is_clean() || Instant::now() > until {
+            return Ok(verdict);
+        }
+        sleep(Duration::from_millis(300)).await;
+    }
 }
 
 /// This address, or another port where it is taken.

@@ -7,7 +7,11 @@ use tokio::{
     time::{Instant, sleep, timeout},
 };
 
-use crate::server::{Server, live::News, queue::Entry};
+use crate::server::{
+    Server,
+    live::News,
+    queue::{Entry, Status},
+};
 
 /// The newest line that is known. Copies share it.
 #[derive(Clone, Debug, Default)]
@@ -55,6 +59,12 @@ impl Lineup {
         // Where the server is away, what was known last stands.
         let newest = find(&lines.borrow());
         newest.unwrap_or_else(|| known.cloned())
+    }
+
+    /// How many trucks wait for their call.
+    pub fn waiting(&self) -> usize {
+        let is_waiting = |entry: &&Entry| entry.status == Status::Waiting;
+        self.entries().iter().filter(is_waiting).count()
     }
 
     /// The entries known now.

@@ -18,7 +18,8 @@ use std::{sync::Arc, time::Duration};
 
 use tokio::{sync::broadcast, task::JoinSet};
 
-use self::{driver::Driver, lineup::Lineup, registry::Registry};
+use self::{driver::Driver, registry::Registry};
+pub use self::{lineup::Lineup, staff::clear_line};
 use crate::{
     SimError,
     server::{
@@ -41,6 +42,7 @@ pub struct TrafficSpec {
 pub struct Traffic {
     tasks: JoinSet<Result<(), SimError>>,
     news: broadcast::Sender<News>,
+    lineup: Lineup,
 }
 
 impl Traffic {
@@ -85,12 +87,17 @@ impl Traffic {
             };
             tasks.spawn(driver.drive());
         }
-        Ok(Self { tasks, news })
+        Ok(Self { tasks, news, lineup })
     }
 
     /// What the server tells by WebSocket.
     pub fn news(&self) -> broadcast::Receiver<News> {
         self.news.subscribe()
+    }
+
+    /// The waiting line as the trucks know it.
+    pub fn lineup(&self) -> Lineup {
+        self.lineup.clone()
     }
 
     /// Runs until something breaks that no driver can mend.

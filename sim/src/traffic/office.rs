@@ -27,7 +27,7 @@ struct Books {
     asked: Vec<String>,
     /// So many requests are answered 503 before the next is heard.
     deaf: u32,
-    /// Whether a first call is answered by NO_SHOW.
+    /// Whether a first call is lost: nobody comes in time.
     loses_calls: bool,
 }
 
@@ -137,7 +137,7 @@ impl Books {
                 let entry = self
                     .entries
                     .iter_mut()
-                    .find(|entry| entry["id"].to_string() == *id)
+                    .find(|entry| entry["id"].as_u64() == id.parse().ok())
                     .unwrap();
                 entry["status"] = "WAITING".into();
                 ok(json!(entry.clone()))

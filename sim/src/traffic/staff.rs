@@ -46,6 +46,20 @@ pub async fn call_by_hand(server: &Server, lineup: &Lineup, yard: &Yard) {
     }
 }
 
+/// Cancels whatever an earlier day left in the line: its trucks do not come any more, and would hold the stations.
+pub async fn clear_line(server: &Server) -> Result<(), SimError> {
+    let is_over = |entry: &Entry| matches!(entry.status, Status::Completed | Status::Cancelled);
+    for entry in server.line().await?.iter().filter(|entry| !is_over(entry)) {
+        match server.cancel(entry.id, "the yard opens anew").await {
+            Err(error @ SimError::Unreachable(_)) => return Err(error),
+            // It may have ended by itself meanwhile.
+            Err(error) => tracing::debug!("entry {} stays in the line: {error}", entry.id),
+            Ok(()) => {}
+        }
+    }
+    Ok(())
+}
+
 /// Decides for a truck that the board let go while its call took nothing: its weight is the unassigned capture of that
 /// stay. Where there is none, its entry is cancelled, and the capture, if it comes, stays for the staff to see.
 pub async fn decide(server: &Server, stay: &Stay, entry: &Entry) -> Result<(), SimError> {

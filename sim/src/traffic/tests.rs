@@ -18,14 +18,15 @@ async fn yard(folder: &Folder, habits: Habits) -> Arc<Yard> {
 }
 
 /// Stores whatever stands still, says so on the board, and tells the office when it has left.
-async fn edge(yard: Arc<Yard>, office: Arc<Office>) {
+async fn edge(yard: Arc<Yard>, office: Arc<Office>, news: broadcast::Sender<News>) {
     let mut board = TcpStream::connect(yard.board(0).unwrap().address()).await.unwrap();
     let mut events = yard.events();
     let mut stored = [false; 2];
     let mut ticks = tokio::time::interval(Duration::from_millis(10));
     loop {
         tokio::select! {
-            _ = ticks.tick() => {}
+            // Stands for the server's WebSocket.
+            _ = ticks.tick() => drop(news.send(News::Line)),
             event = events.recv() => if let Ok(crate::yard::YardEvent::Left(stay)) = event {
                 office.left(stay.station_id);
             },
@@ -54,7 +55,7 @@ async fn stays_of(
         away: Duration::from_secs(20),
     };
     let mut traffic = Traffic::start(Arc::clone(&yard), server, spec).await.unwrap();
-    let mut events = yard.events();
+    let (mut events, news) = (yard.events(), traffic.news.clone());
     let ended = || {
         yard.truth()
             .into_iter()
@@ -68,8 +69,8 @@ async fn stays_of(
         ended()
     };
     tokio::select! {
-        stays = timeout(Duration::from_secs(60), watching) => stays.expect("the yard is wedged"),
-        () = edge(Arc::clone(&yard), office) => unreachable!(),
+        stays = timeout(Duration::from_mins(1), watching) => stays.expect("the yard is wedged"),
+        () = edge(Arc::clone(&yard), office, news) => unreachable!(),
         broken = traffic.run() => panic!("{broken:?}"),
     }
 }
