@@ -5,9 +5,9 @@ use std::{
     time::{Duration, Instant},
 };
 
-use diesel_async::{AsyncConnection, AsyncPgConnection};
+use diesel_async::AsyncPgConnection;
 
-use crate::db::{DbError, Unavailable};
+use crate::db::{DbError, Unavailable, connect::establish};
 
 /// How long to pause between two attempts to reach a database that is not there yet.
 const PAUSE: Duration = Duration::from_millis(100);
@@ -43,7 +43,7 @@ where
 pub(super) async fn connect_within(url: &str, wait: Duration) -> Result<AsyncPgConnection, DbError> {
     let deadline = Instant::now() + wait;
     loop {
-        let error = match tokio::time::timeout(Duration::from_secs(5), AsyncPgConnection::establish(url)).await {
+        let error = match tokio::time::timeout(Duration::from_secs(5), establish(url)).await {
             Ok(Ok(connection)) => return Ok(connection),
             Ok(Err(diesel::ConnectionError::CouldntSetupConfiguration(error))) => DbError::from(error),
             Ok(Err(error)) => return Err(DbError::Query(diesel::result::Error::QueryBuilderError(error.into()))),

@@ -19,6 +19,7 @@ pub mod audit_log;
 mod blocking;
 mod breaker;
 pub mod capture;
+mod connect;
 pub mod edge_epoch;
 pub mod edge_event;
 pub mod embedded;

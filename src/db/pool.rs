@@ -4,7 +4,7 @@ use std::{fmt, sync::Arc, time::Duration};
 
 use diesel::{ConnectionError, ConnectionResult};
 use diesel_async::{
-    AsyncConnection, AsyncPgConnection, SimpleAsyncConnection,
+    AsyncPgConnection, SimpleAsyncConnection,
     pooled_connection::{
         AsyncDieselConnectionManager, ManagerConfig, PoolError as ManagerError, RecyclingMethod,
         deadpool::{self, PoolError},
@@ -16,6 +16,7 @@ use tokio::time::timeout;
 
 use crate::db::{
     DbError, Unavailable,
+    connect::establish,
     identity::{self, OnRestore},
 };
 
@@ -138,7 +139,7 @@ pub struct Usage {
 
 async fn connect(url: &str, on_restore: &OnRestore) -> ConnectionResult<AsyncPgConnection> {
     let made = timeout(CONNECT_WITHIN, async {
-        let mut conn = AsyncPgConnection::establish(url).await?;
+        let mut conn = establish(url).await?;
         conn.batch_execute(SESSION)
             .await
             .map_err(ConnectionError::CouldntSetupConfiguration)?;

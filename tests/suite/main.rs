@@ -11,6 +11,7 @@ mod keeping_invariants;
 mod migrating;
 mod owning_a_postgresql;
 mod partitioning_records;
+mod reaching_a_remote_database;
 mod running_queries;
 mod storing_events;
 mod support;
