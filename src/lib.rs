@@ -6,4 +6,5 @@ pub mod db;
 pub mod domain;
 pub mod http;
 pub mod keys;
+pub mod startup;
 pub mod telemetry;

@@ -1,2 +1,197 @@
-//! Under construction.
-fn main() {}
+//! `weighbridge`: the command line.
+
+use std::{
+    fmt, io,
+    path::{Path, PathBuf},
+    process::{self, ExitCode},
+};
+
+use clap::{Parser, Subcommand};
+use nix::sys::resource::{Resource, getrlimit, setrlimit};
+use secrecy::SecretString;
+use weighbridge::{
+    config::{self, Settings},
+    domain::role::Role,
+    startup::{self, NewAccount, Server, StartupError},
+    telemetry,
+};
+
+const ABOUT: &str = "Runs truck weighbridges: queue, weighings, slips, live dashboards";
+const LONG_ABOUT: &str = "\
+Runs truck weighbridges: queue, weighings, slips, live dashboards.
+
+Without a database.url in its settings it runs a private PostgreSQL under its data_dir, so `weighbridge serve` needs no
+preparation. Settings come from the defaults (config/default.toml, built in), a file by --config, and environment
+variables such as WEIGHBRIDGE__SERVER__LISTEN=127.0.0.1:8080; `weighbridge config` shows them all.
+
+Exit codes: 0 clean, 1 a check found something, 64 wrong usage or configuration, 70 internal, 74 input or output.";
+
+#[derive(Parser)]
+#[command(name = "weighbridge", about = ABOUT, long_about = LONG_ABOUT, disable_version_flag = true, arg_required_else_help = true)]
+struct Cli {
+    /// Print the version.
+    #[arg(long)]
+    version: bool,
+    /// With --version: as JSON, with git hash and build.
+    #[arg(long, requires = "version")]
+    json: bool,
+    /// A TOML file with the settings that differ from the defaults.
+    #[arg(long, global = true, value_name = "FILE")]
+    config: Option<PathBuf>,
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Serve until SIGTERM or Ctrl-C. Prints one line `READY pid=… addr=…` when it does.
+    Serve,
+    /// Bring the database to this version's schema.
+    Migrate,
+    /// Manage accounts without the server.
+    #[command(subcommand)]
+    Admin(AdminCommand),
+    /// Print the settings in force with their source, secrets masked.
+    Config,
+    /// Print the API document (OpenAPI, JSON).
+    Openapi,
+}
+
+#[derive(Subcommand)]
+enum AdminCommand {
+    /// Make an account; its password is read from standard input.
+    Create {
+        /// 2 to 50 letters, digits or . _ - @
+        #[arg(long)]
+        login: String,
+        /// ADMIN or STAFF
+        #[arg(long, default_value = "ADMIN")]
+        role: Role,
+    },
+}
+
+fn main() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(wrong) => {
+            let code = if wrong.use_stderr() { 64 } else { 0 };
+            return match wrong.print() {
+                Ok(()) => ExitCode::from(code),
+                Err(_) => ExitCode::from(74),
+            };
+        }
+    };
+    match run(cli) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("weighbridge: {}", Chain(&error));
+            ExitCode::from(error.exit_code())
+        }
+    }
+}
+
+fn run(cli: Cli) -> Result<(), StartupError> {
+    if cli.version {
+        println!("{}", version(cli.json));
+        return Ok(());
+    }
+    let file = cli.config.as_deref();
+    match cli.command {
+        Some(Command::Serve) => serve(&settings(file)?),
+        Some(Command::Migrate) => migrate(&settings(file)?),
+        Some(Command::Admin(AdminCommand::Create { login, role })) => create_account(&settings(file)?, login, role),
+        Some(Command::Config) => {
+            for setting in config::effective(file, std::env::vars())? {
+                println!("{setting}");
+            }
+            Ok(())
+        }
+        Some(Command::Openapi) => {
+            let document = weighbridge::http::document()
+                .to_pretty_json()
+                .map_err(io::Error::other)?;
+            println!("{document}");
+            Ok(())
+        }
+        None => Ok(()),
+    }
+}
+
+/// Reads the settings, and from then on logs as they say.
+fn settings(file: Option<&Path>) -> Result<Settings, StartupError> {
+    let settings = config::load(file, std::env::vars())?;
+    telemetry::start_logging(&settings.telemetry)?;
+    Ok(settings)
+}
+
+fn serve(settings: &Settings) -> Result<(), StartupError> {
+    raise_open_files();
+    actix_rt::System::new().block_on(async {
+        let server = Server::build(settings).await?;
+        println!("READY pid={} addr={}", process::id(), server.address());
+        server.run_until_stopped().await
+    })
+}
+
+fn migrate(settings: &Settings) -> Result<(), StartupError> {
+    let done = startup::migrate_now(settings)?;
+    match done.applied[..] {
+        [] => println!("the schema is up to date"),
+        _ => println!("applied {}", done.applied.join(", ")),
+    }
+    Ok(())
+}
+
+fn create_account(settings: &Settings, login: String, role: Role) -> Result<(), StartupError> {
+    let mut password = String::new();
+    io::stdin().read_line(&mut password)?;
+    let account = NewAccount {
+        login,
+        password: SecretString::from(password.trim_end_matches(['\n', '\r'])),
+        role,
+    };
+    let cost = settings.auth.bcrypt_cost;
+    let id = actix_rt::System::new().block_on(startup::with_database(settings, async |runner| {
+        startup::add_account(runner, account, cost).await
+    }))?;
+    println!("made user {id}");
+    Ok(())
+}
+
+/// Thousands of sockets need as many descriptors; a system that does not grant more is told in the log.
+fn raise_open_files() {
+    let raised =
+        getrlimit(Resource::RLIMIT_NOFILE).and_then(|(_, most)| setrlimit(Resource::RLIMIT_NOFILE, most, most));
+    if let Err(error) = raised {
+        tracing::warn!("the limit of open files stays as it is: {error}");
+    }
+}
+
+fn version(json: bool) -> String {
+    let version = env!("CARGO_PKG_VERSION");
+    if !json {
+        return format!("weighbridge {version}");
+    }
+    serde_json::json!({
+        "name": "weighbridge",
+        "version": version,
+        "git": env!("GIT_HASH"),
+        "build": env!("BUILD_PROFILE"),
+    })
+    .to_string()
+}
+
+/// An error with all its causes, on one line each.
+struct Chain<'a>(&'a dyn std::error::Error);
+
+impl fmt::Display for Chain<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.0)?;
+        let mut cause = self.0.source();
+        while let Some(error) = cause {
+            write!(f, "\n  because {error}")?;
+            cause = error.source();
+        }
+        Ok(())
+    }
+}

@@ -5,7 +5,7 @@ use diesel_async::{AsyncPgConnection, RunQueryDsl};
 
 use serde_json::Value;
 
-use super::{DbError, schema};
+use super::{DbError, Query, schema};
 use crate::domain::weighing::ledger::Audit;
 
 /// Whose request changes something, and from where.
@@ -26,6 +26,21 @@ pub struct Deed {
     pub subject: String,
     pub before: Option<Value>,
     pub after: Option<Value>,
+}
+
+/// Writes what a person did where no row of the database changes.
+#[derive(Clone, Debug)]
+pub struct Note {
+    pub author: Author,
+    pub deed: Deed,
+}
+
+impl Query for Note {
+    type Output = ();
+
+    async fn run(self, conn: &mut AsyncPgConnection) -> Result<(), DbError> {
+        by_user(conn, &self.author, self.deed).await
+    }
 }
 
 /// Writes what a person did. Inside the caller's transaction.

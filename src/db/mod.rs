@@ -37,6 +37,7 @@ pub mod pool;
 pub mod restored;
 pub mod runner;
 pub mod schema;
+pub mod site;
 pub mod station_view;
 pub mod summary;
 pub mod wait_queue;

@@ -3,6 +3,7 @@
 
 use std::{
     panic::AssertUnwindSafe,
+    sync::atomic::{AtomicUsize, Ordering},
     time::{Duration, Instant},
 };
 
@@ -44,6 +45,32 @@ const SECURITY: [(HeaderName, &str); 6] = [
     (CACHE_CONTROL, "no-store"),
 ];
 
+/// Requests under way, for a server that stops to wait for.
+#[derive(Debug, Default)]
+pub struct InFlight(AtomicUsize);
+
+/// Counts as one request under way until it is dropped.
+struct Flight(Data<InFlight>);
+
+impl InFlight {
+    pub fn count(&self) -> usize {
+        self.0.load(Ordering::Acquire)
+    }
+}
+
+impl Flight {
+    fn begin(counter: Data<InFlight>) -> Self {
+        counter.0.fetch_add(1, Ordering::AcqRel);
+        Self(counter)
+    }
+}
+
+impl Drop for Flight {
+    fn drop(&mut self) {
+        self.0.0.fetch_sub(1, Ordering::AcqRel);
+    }
+}
+
 /// The outermost middleware.
 pub async fn envelope(
     request: ServiceRequest,
@@ -53,6 +80,7 @@ pub async fn envelope(
     let id = RequestId::of(request.headers());
     let language = Language::preferred(request.headers());
     request.extensions_mut().insert(id.clone());
+    let _flight = request.app_data::<Data<InFlight>>().cloned().map(Flight::begin);
     let rules = request.app_data::<Data<Rules>>().cloned();
     let Some(rules) = rules else {
         return Err(Lost::new(

@@ -14,7 +14,7 @@ use serde_json::{Map, Value, json};
 use weighbridge_supervision::AskError;
 
 use super::code::{Code, FieldCode, Language, field_message, message};
-use crate::db::DbError;
+use crate::{db::DbError, domain::text::LineError};
 
 /// A failure as the client will see it.
 #[derive(Clone, Debug, thiserror::Error)]
@@ -145,6 +145,18 @@ impl From<AskError> for ApiError {
     fn from(error: AskError) -> Self {
         tracing::warn!("an actor gave no answer to a request: {error}");
         Self::new(Code::Unavailable).retry_after(Duration::from_secs(1))
+    }
+}
+
+impl LineError {
+    /// As what is wrong with a field.
+    pub(super) fn of(&self, field: &str) -> ApiError {
+        let code = match self {
+            Self::Empty => FieldCode::Required,
+            Self::TooLong(_) => FieldCode::TooLong,
+            Self::Unreadable => FieldCode::InvalidFormat,
+        };
+        ApiError::field(field, code)
     }
 }
 

@@ -1,8 +1,36 @@
-//! The server's HTTP interface.
+//! The server's HTTP interface: every route, in the order of [`routes`].
+//!
+//! A request passes [`envelope`] (its id, its time limit, the look of failures), under `/api/v1` then [`gate`] (who asks,
+//! and how often), and reaches a handler, which is parse, ask, render. One file per resource:
+//!
+//! - [`sessions`] is `/auth`
+//! - [`admin`] is `/admin`
+//! - [`system`] is `/healthz`, `/readyz` and `/metrics`; [`docs`] is `/openapi.json` and `/docs`
+//!
+//! What handlers share: [`auth`] (roles as extractors), [`read`] (ids, filters, bodies), [`answer`] and [`error`] (how
+//! success and failure look), [`code`] (all codes), [`rules`].
 
+use std::sync::Arc;
+
+use actix_web::{
+    App, Error,
+    body::BoxBody,
+    dev::{ServiceFactory, ServiceRequest, ServiceResponse},
+    middleware::from_fn,
+    web::Data,
+};
+use metrics_exporter_prometheus::PrometheusHandle;
+use utoipa::openapi::OpenApi;
+use utoipa_actix_web::{AppExt, scope, service_config::ServiceConfig};
+use weighbridge_supervision::{Handle, Tree};
+
+use crate::{actors::repository::Repository, domain::phone_vault::PhoneVault};
+
+pub mod admin;
 pub mod answer;
 pub mod auth;
 pub mod code;
+pub mod docs;
 pub mod envelope;
 pub mod error;
 pub mod gate;
@@ -13,7 +41,81 @@ pub mod read;
 pub mod refresh;
 pub mod rules;
 pub mod sessions;
+pub mod system;
 pub mod throttle;
 pub mod tickets;
 pub mod tokens;
+pub mod unknown;
 pub mod upgrade;
+
+/// What handlers need, shared by all workers.
+#[derive(Clone, Debug)]
+pub struct Shared {
+    pub rules: Arc<rules::Rules>,
+    pub auth: Arc<auth::Auth>,
+    pub sign_in: Arc<sessions::SignIn>,
+    pub rate_limit: Arc<limit::RateLimit>,
+    pub in_flight: Arc<envelope::InFlight>,
+    pub phones: Arc<PhoneVault>,
+    pub repository: Handle<Repository>,
+    pub tree: Tree,
+    pub metrics: PrometheusHandle,
+}
+
+/// The application, a fresh one for each worker.
+pub fn app(
+    shared: &Shared,
+) -> App<
+    impl ServiceFactory<ServiceRequest, Config = (), Response = ServiceResponse<BoxBody>, Error = Error, InitError = ()>
+    + use<>,
+> {
+    let (app, document) = App::new()
+        .into_utoipa_app()
+        .openapi(docs::preamble())
+        .configure(routes)
+        .split_for_parts();
+    app.app_data(Data::from(Arc::clone(&shared.rules)))
+        .app_data(Data::from(Arc::clone(&shared.auth)))
+        .app_data(Data::from(Arc::clone(&shared.sign_in)))
+        .app_data(Data::from(Arc::clone(&shared.rate_limit)))
+        .app_data(Data::from(Arc::clone(&shared.in_flight)))
+        .app_data(Data::from(Arc::clone(&shared.phones)))
+        .app_data(Data::new(shared.repository.clone()))
+        .app_data(Data::new(shared.tree.clone()))
+        .app_data(Data::new(shared.metrics.clone()))
+        .app_data(Data::new(unknown::Known::of(&document)))
+        .app_data(Data::new(docs::Pages::of(&document)))
+        .wrap(from_fn(envelope::envelope))
+}
+
+/// The API document, as `/openapi.json` answers it.
+pub fn document() -> OpenApi {
+    let (_, document) = App::new()
+        .into_utoipa_app()
+        .openapi(docs::preamble())
+        .configure(routes)
+        .split_for_parts();
+    document
+}
+
+fn routes(config: &mut ServiceConfig) {
+    config
+        .service(
+            scope("/api/v1")
+                .service(sessions::log_in)
+                .service(sessions::refresh)
+                .service(sessions::log_out)
+                .service(sessions::change_password)
+                .service(sessions::list_sessions)
+                .service(sessions::end_session)
+                .service(admin::list_actors)
+                .service(admin::restart_actor)
+                .wrap(from_fn(gate::gate)),
+        )
+        .service(system::healthz)
+        .service(system::readyz)
+        .service(system::metrics)
+        .service(docs::serve_document)
+        .service(docs::serve_page)
+        .default_service(actix_web::web::to(unknown::answer));
+}

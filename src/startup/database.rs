@@ -1,0 +1,109 @@
+//! Which database, and that it is at this version's schema.
+
+use std::time::Duration;
+
+use secrecy::SecretString;
+
+use super::StartupError;
+use crate::{
+    config::{Settings, SiteSettings},
+    db::{
+        Pool, Runner,
+        embedded::Embedded,
+        identity::OnRestore,
+        migrate::{self, Migrated},
+        pool::PoolSettings,
+        site::NameFirstSite,
+    },
+};
+
+/// The database of a running server.
+#[derive(Debug)]
+pub(super) struct Database {
+    embedded: Option<Embedded>,
+    fresh: bool,
+}
+
+/// Starts or finds the database, and migrates it. Blocks.
+pub(super) fn open(settings: &Settings) -> Result<(Database, Pool), StartupError> {
+    let (embedded, url) = reach(settings)?;
+    let wait = settings.database.wait;
+    let fresh = if embedded.is_some() || settings.database.migrate_on_start {
+        migrated(&url, wait)?.fresh
+    } else {
+        migrate::check(&url, wait)?;
+        false
+    };
+    let pool = PoolSettings {
+        size: settings.database.pool,
+        ..PoolSettings::default()
+    };
+    let pool = Pool::new(&url, pool, OnRestore::ignore())?;
+    Ok((Database { embedded, fresh }, pool))
+}
+
+/// Brings the database of the settings to this version's schema, and leaves it so. Blocks.
+pub fn migrate_now(settings: &Settings) -> Result<Migrated, StartupError> {
+    let (embedded, url) = reach(settings)?;
+    let done = migrated(&url, settings.database.wait)?;
+    if let Some(embedded) = embedded {
+        embedded.stop()?;
+    }
+    Ok(done)
+}
+
+/// Lets `work` use the migrated database of the settings, for commands beside `serve`.
+pub async fn with_database<T>(
+    settings: &Settings,
+    work: impl AsyncFnOnce(&Runner) -> Result<T, StartupError>,
+) -> Result<T, StartupError> {
+    let (database, pool) = open(settings)?;
+    let runner = Runner::new(pool, settings.database.query_timeout)?;
+    let done = work(&runner).await?;
+    drop(runner);
+    database.stop()?;
+    Ok(done)
+}
+
+impl Database {
+    /// Gives the site of a database that was empty the name that the settings have for it.
+    pub(super) async fn name_site(&self, runner: &Runner, site: &SiteSettings) -> Result<(), StartupError> {
+        if self.fresh {
+            let name = NameFirstSite {
+                name: site.name.clone(),
+                time_zone: site.time_zone.name().to_owned(),
+                slip_prefix: site.slip_prefix.clone(),
+                issuer_name: site.issuer_name.clone(),
+                issuer_address: site.issuer_address.clone(),
+                issuer_phone: site.issuer_phone.clone(),
+            };
+            runner.run(name).await?;
+        }
+        Ok(())
+    }
+
+    /// Stops PostgreSQL where it is our own.
+    pub(super) fn stop(self) -> Result<(), StartupError> {
+        match self.embedded {
+            Some(embedded) => Ok(embedded.stop()?),
+            None => Ok(()),
+        }
+    }
+}
+
+fn reach(settings: &Settings) -> Result<(Option<Embedded>, SecretString), StartupError> {
+    if let Some(url) = &settings.database.url {
+        return Ok((None, url.clone()));
+    }
+    let embedded = Embedded::start(&settings.data_dir, &[])?;
+    let url = embedded.url().clone();
+    Ok((Some(embedded), url))
+}
+
+fn migrated(url: &SecretString, wait: Duration) -> Result<Migrated, StartupError> {
+    let done = migrate::run(url, wait)?;
+    if !done.applied.is_empty() {
+        tracing::info!("migrated the database: {}", done.applied.join(", "));
+    }
+    Ok(done)
+}
