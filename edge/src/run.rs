@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use actix_rt::{Arbiter, System};
 use tokio::{
-    signal::unix::{SignalKind, signal},
+    signal::unix::{Signal, SignalKind, signal},
     sync::{Notify, watch},
 };
 use tracing::{error, info};
@@ -45,14 +45,15 @@ pub fn run(config: Config) -> Result<(), Exit> {
             error!("{why}");
             Exit::Internal(why.to_string()).leave_at_once()
         })?;
+        let mut told = Told::listen()?;
         let yard = Yard::start(&tree, config, clock, opened.salvaged)?;
-        yard.until_every_port_was_tried().await?;
-        cli::print(&format!(
-            "READY pid={} addr=unix:{}\n",
-            std::process::id(),
-            yard.address
-        ))?;
-        until_told_to_end().await?;
+        tokio::select! {
+            ready = yard.say_ready() => {
+                ready?;
+                told.heard().await;
+            }
+            () = told.heard() => (),
+        }
         info!("ending: what is in hand is finished first");
         let late = tree.drain(DRAIN_WITHIN).await;
         if late.is_empty() {
@@ -73,13 +74,26 @@ fn refused(error: &BufferError) -> Exit {
     }
 }
 
-async fn until_told_to_end() -> std::io::Result<()> {
-    let (mut term, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
-    tokio::select! {
-        _ = term.recv() => (),
-        _ = interrupt.recv() => (),
+/// The signals by which this process is told to end.
+struct Told {
+    term: Signal,
+    interrupt: Signal,
+}
+
+impl Told {
+    fn listen() -> std::io::Result<Self> {
+        Ok(Self {
+            term: signal(SignalKind::terminate())?,
+            interrupt: signal(SignalKind::interrupt())?,
+        })
     }
-    Ok(())
+
+    async fn heard(&mut self) {
+        tokio::select! {
+            _ = self.term.recv() => (),
+            _ = self.interrupt.recv() => (),
+        }
+    }
 }
 
 /// What is running.
@@ -140,13 +154,14 @@ impl Yard {
     }
 
     /// A port that is not there does not hold up the others, but each has been looked at once.
-    async fn until_every_port_was_tried(&self) -> Result<(), Exit> {
+    async fn say_ready(&self) -> Result<(), Exit> {
         let mut tried = self.tried.clone();
-        tried
-            .wait_for(|tried| *tried >= self.ports)
-            .await
-            .map(drop)
-            .map_err(internal)
+        tried.wait_for(|tried| *tried >= self.ports).await.map_err(internal)?;
+        cli::print(&format!(
+            "READY pid={} addr=unix:{}\n",
+            std::process::id(),
+            self.address
+        ))
     }
 }
 

@@ -95,6 +95,12 @@ pub fn free_bytes(directory: &Path) -> std::io::Result<u64> {
     Ok(disk.blocks_available() * disk.fragment_size())
 }
 
+/// How much of the whole disk that is, 0 to 100.
+pub(super) fn free_percent(directory: &Path) -> std::io::Result<u64> {
+    let disk = statvfs(directory)?;
+    Ok(disk.blocks_available() * 100 / disk.blocks().max(1))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -19,8 +19,8 @@ use weighbridge_protocol::{
 use super::{BufferError, BufferFile, Committed, Draft, Salvaged, commit::CommandOutcome};
 use crate::{clock::Clock, exit::Exit};
 
-/// How often old acknowledged events are let go.
-const RETAIN_EVERY: Duration = Duration::from_mins(10);
+/// How often old acknowledged events are let go, and the free space is looked at.
+const HOUSEKEEPING_EVERY: Duration = Duration::from_mins(10);
 /// Under which the server's name for this edge is kept.
 const EDGE_NAME: &str = "edge";
 
@@ -194,6 +194,13 @@ impl Buffer {
         }
     }
 
+    fn keep_house(&mut self) {
+        if let Some(file) = &self.file {
+            file.warn_of_little_space();
+        }
+        self.retain();
+    }
+
     fn retain(&mut self) {
         let Some((heard, at_ms)) = self.server_clock else {
             return;
@@ -231,7 +238,7 @@ impl Actor for Buffer {
     type Context = Context<Self>;
 
     fn started(&mut self, ctx: &mut Context<Self>) {
-        ctx.run_interval(RETAIN_EVERY, |buffer, _| buffer.retain());
+        ctx.run_interval(HOUSEKEEPING_EVERY, |buffer, _| buffer.keep_house());
     }
 }
 

@@ -3,6 +3,9 @@
 
 use super::{BufferError, BufferFile, ballast};
 
+/// Less of the disk than this is worth a warning.
+const LITTLE_PERCENT: u64 = 20;
+
 impl BufferFile {
     /// Whether new weighings may begin. Once the ballast had to be given up, only when it can be taken back; what the
     /// server has already is let go for that.
@@ -30,6 +33,19 @@ impl BufferFile {
     /// Bytes that are free on the buffer's disk.
     pub fn free_bytes(&self) -> std::io::Result<u64> {
         ballast::free_bytes(&self.directory)
+    }
+
+    /// Says in time that space runs out.
+    pub fn warn_of_little_space(&self) {
+        match ballast::free_percent(&self.directory) {
+            Ok(free) if free < LITTLE_PERCENT => tracing::warn!(
+                disk.free_percent = free,
+                "{free} % of the disk of {} are free; when it is full, new weighings are refused",
+                self.directory.display()
+            ),
+            Ok(_) => (),
+            Err(error) => tracing::warn!(%error, "the free space of {} is unknown", self.directory.display()),
+        }
     }
 
     /// Runs `change`, once more with the ballast's space if the disk is full.

@@ -100,11 +100,8 @@ impl Config {
 }
 
 fn judge(file: file::File, problems: &mut Vec<String>) -> Option<Config> {
-    if !file.data_dir.is_absolute() {
-        let written = file.data_dir.display();
-        problems.push(format!(
-            "data_dir is \"{written}\", expected an absolute path such as /var/lib/weighbridge-edge"
-        ));
+    if file.data_dir.as_os_str().is_empty() {
+        problems.push("data_dir is \"\", expected a folder such as /var/lib/weighbridge-edge".to_owned());
     }
     let server = server(file.server, problems);
     if file.station.is_empty() {

@@ -88,11 +88,7 @@ fn mistakes_of_the_rest_say_key_value_and_expectation() {
     check("ws://127", "http://127", url);
     let missing = "server.api_key is missing, expected api_key, api_key_file or WEIGHBRIDGE_EDGE__SERVER__API_KEY";
     check("api_key = \"wbk_1_secret\"", "", missing);
-    check(
-        "/tmp/weighbridge-edge-test",
-        "data",
-        "data_dir is \"data\", expected an absolute path",
-    );
+    check("/tmp/weighbridge-edge-test", "", "data_dir is \"\", expected a folder");
     check("data_dir =", "data_dir ", "TOML parse error");
 }
 
