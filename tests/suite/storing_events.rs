@@ -196,3 +196,29 @@ async fn one_station_calls_one_truck_at_a_time() {
     yard.check_in_and_call().await;
     assert_eq!(yard.call().await.unwrap_err(), Refusal::StationTaken);
 }
+
+#[tokio::test]
+async fn a_database_in_which_trucks_were_weighed_keeps_every_promise() {
+    let mut yard = Yard::new().await;
+    yard.check_in_and_call().await;
+    yard.store_stay(25_000).await;
+    yard.store_stay(18_340).await;
+    yard.check_in_and_call().await;
+    assert_eq!(yard.broken_promises().await, Vec::<&str>::new());
+}
+
+#[tokio::test]
+async fn a_slip_that_is_missing_is_found() {
+    let mut yard = Yard::new().await;
+    yard.check_in_and_call().await;
+    yard.store_stay(25_000).await;
+    yard.execute("UPDATE slip_counter SET last_number = 3").await;
+    yard.execute("UPDATE edge_epoch SET have = 9").await;
+    assert_eq!(
+        yard.broken_promises().await,
+        [
+            "every event up to an epoch's watermark is stored",
+            "slip numbers of a day run from 1 to its counter without a gap"
+        ]
+    );
+}

@@ -7,6 +7,7 @@ use weighbridge::{
         GroupedQuery, Pool, Query,
         edge_epoch::{Greet, Greeting},
         edge_event::{Outcome, StoreEvents},
+        verify::Verify,
         wait_queue::{CallNext, Called, CheckIn, Entry, EntryById},
         weigh_record::{Item, Items},
     },
@@ -245,6 +246,20 @@ impl Yard {
 
     pub async fn entry(&self, id: i64) -> Entry {
         self.run(EntryById { id }).await
+    }
+
+    /// The promises about the data that do not hold.
+    pub async fn broken_promises(&self) -> Vec<&'static str> {
+        let checked = self.run(Verify).await;
+        checked
+            .iter()
+            .filter(|checked| !checked.broken_by.is_empty())
+            .map(|checked| checked.promise)
+            .collect()
+    }
+
+    pub async fn execute(&self, statement: &str) {
+        self.database.connect().await.batch_execute(statement).await.unwrap();
     }
 
     pub async fn count(&self, query: &str) -> i64 {
