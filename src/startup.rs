@@ -4,6 +4,7 @@
 //! [`Server::run_until_stopped`] serves, and on SIGTERM stops accepting, lets what is under way finish, and leaves.
 
 mod accounts;
+mod actors;
 mod database;
 mod http;
 
@@ -19,14 +20,16 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use weighbridge_supervision::{Escalation, Handle, Policy, Spec, StartError, Tree};
 
 use crate::{
-    actors::repository::Repository,
+    actors::{live::Lives, repository::Repository},
     config::{ConfigError, Settings},
     db::{DbError, Runner, embedded::EmbeddedError, migrate::MigrateError},
     domain::phone_vault::VaultError,
-    http::{error::ApiError, tokens::SigningError},
+    http::{error::ApiError, live::ByAuth, tokens::SigningError},
     keys::{KeyError, Keys},
     telemetry::{self, TelemetryError},
 };
+
+use self::actors::Actors;
 
 pub use accounts::{AccountError, NewAccount, add_account};
 pub use database::{migrate_now, with_database};
@@ -41,6 +44,7 @@ const LOOK_EVERY: Duration = Duration::from_millis(20);
 pub struct Server {
     address: SocketAddr,
     http: http::Running,
+    lives: Lives,
     tree: Tree,
     drain: Duration,
     /// Last, so that PostgreSQL is stopped after everyone who speaks to it.
@@ -113,17 +117,28 @@ impl Server {
     pub async fn build(settings: &Settings) -> Result<Self, StartupError> {
         let keys = Keys::load_or_create(&settings.data_dir)?;
         let metrics = telemetry::metrics()?;
-        let (database, pool) = database::open(settings)?;
+        let (database, pool) = database::open(settings, database::make_room(settings))?;
         let runner = Arc::new(Runner::new(pool, settings.database.query_timeout)?);
         accounts::bootstrap(&runner, settings).await?;
         database.name_site(&runner, &settings.site).await?;
         let tree = Tree::new(Policy::default(), leave)?;
         let repository = start_repository(&tree, &runner)?;
-        let shared = http::shared(settings, &keys, repository, tree.clone(), metrics)?;
+        let auth = http::auth(settings, &keys, &repository)?;
+        let actors = Actors::start(
+            &tree,
+            &repository,
+            &runner,
+            Arc::new(ByAuth(Arc::clone(&auth))),
+            settings,
+        )
+        .await?;
+        let lives = actors.lives.clone();
+        let shared = http::shared(settings, &keys, auth, repository, actors, metrics)?;
         let http = http::Running::bind(&settings.server, shared)?;
         Ok(Self {
             address: http.address(),
             http,
+            lives,
             tree,
             drain: settings.server.drain,
             database,
@@ -157,6 +172,7 @@ impl Server {
     pub async fn run_until(self, stop: impl Future<Output = ()>) -> Result<(), StartupError> {
         let Self {
             mut http,
+            lives,
             tree,
             drain,
             database,
@@ -172,6 +188,7 @@ impl Server {
         );
         let deadline = Instant::now() + drain;
         http.stop_accepting();
+        lives.close_all().await;
         while http.in_flight() > 0 && Instant::now() + LAST_STEPS < deadline {
             tokio::time::sleep(LOOK_EVERY).await;
         }

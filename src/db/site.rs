@@ -13,6 +13,10 @@ pub struct Ping;
 #[derive(Clone, Copy, Debug)]
 pub struct SiteChosen(pub Option<i64>);
 
+/// The sites that are in use, ascending.
+#[derive(Clone, Copy, Debug)]
+pub struct ActiveSites;
+
 /// Gives the site of a fresh database its name and what stands on its slips. Empty texts stay unset.
 #[derive(Clone, Debug)]
 pub struct NameFirstSite {
@@ -49,6 +53,20 @@ impl Query for SiteChosen {
             [site] => Some(site),
             _ => None,
         })
+    }
+}
+
+impl Query for ActiveSites {
+    type Output = Vec<i64>;
+
+    async fn run(self, conn: &mut AsyncPgConnection) -> Result<Vec<i64>, DbError> {
+        use schema::site::dsl;
+        Ok(dsl::site
+            .filter(dsl::is_active.eq(true))
+            .select(dsl::id)
+            .order(dsl::id)
+            .load(conn)
+            .await?)
     }
 }
 

@@ -24,7 +24,10 @@ use utoipa::openapi::OpenApi;
 use utoipa_actix_web::{AppExt, scope, service_config::ServiceConfig};
 use weighbridge_supervision::{Handle, Tree};
 
-use crate::{actors::repository::Repository, domain::phone_vault::PhoneVault};
+use crate::{
+    actors::{edge_link::LinkServices, repository::Repository, session::Sessions, stations::Stations},
+    domain::phone_vault::PhoneVault,
+};
 
 pub mod admin;
 pub mod answer;
@@ -59,6 +62,10 @@ pub struct Shared {
     pub phones: Arc<PhoneVault>,
     pub repository: Handle<Repository>,
     pub tree: Tree,
+    pub door: Arc<live::Door>,
+    pub sessions: Sessions,
+    pub links: LinkServices,
+    pub stations: Stations,
     pub metrics: PrometheusHandle,
 }
 
@@ -82,6 +89,10 @@ pub fn app(
         .app_data(Data::from(Arc::clone(&shared.phones)))
         .app_data(Data::new(shared.repository.clone()))
         .app_data(Data::new(shared.tree.clone()))
+        .app_data(Data::from(Arc::clone(&shared.door)))
+        .app_data(Data::new(shared.links.directory.clone()))
+        .app_data(Data::new(shared.links.clone()))
+        .app_data(Data::new(shared.stations.clone()))
         .app_data(Data::new(shared.metrics.clone()))
         .app_data(Data::new(unknown::Known::of(&document)))
         .app_data(Data::new(docs::Pages::of(&document)))
@@ -108,6 +119,8 @@ fn routes(config: &mut ServiceConfig) {
                 .service(sessions::change_password)
                 .service(sessions::list_sessions)
                 .service(sessions::end_session)
+                .service(live::issue_ticket)
+                .service(live::open)
                 .service(admin::list_actors)
                 .service(admin::restart_actor)
                 .wrap(from_fn(gate::gate)),

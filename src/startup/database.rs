@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use chrono::Utc;
 use secrecy::SecretString;
 
 use super::StartupError;
@@ -13,6 +14,7 @@ use crate::{
         identity::OnRestore,
         migrate::{self, Migrated},
         pool::PoolSettings,
+        restored::MakeRoom,
         site::NameFirstSite,
     },
 };
@@ -25,7 +27,7 @@ pub(super) struct Database {
 }
 
 /// Starts or finds the database, and migrates it. Blocks.
-pub(super) fn open(settings: &Settings) -> Result<(Database, Pool), StartupError> {
+pub(super) fn open(settings: &Settings, on_restore: OnRestore) -> Result<(Database, Pool), StartupError> {
     let (embedded, url) = reach(settings)?;
     let wait = settings.database.wait;
     let fresh = if embedded.is_some() || settings.database.migrate_on_start {
@@ -38,8 +40,17 @@ pub(super) fn open(settings: &Settings) -> Result<(Database, Pool), StartupError
         size: settings.database.pool,
         ..PoolSettings::default()
     };
-    let pool = Pool::new(&url, pool, OnRestore::ignore())?;
+    let pool = Pool::new(&url, pool, on_restore)?;
     Ok((Database { embedded, fresh }, pool))
+}
+
+/// What a server does when the database turns out to be an older one than served last.
+pub(super) fn make_room(settings: &Settings) -> OnRestore {
+    let jump = i32::try_from(settings.slip.restore_jump).unwrap_or(i32::MAX);
+    OnRestore::run(move |restored| {
+        tracing::error!("the database was restored or promoted: {restored:?}; slip numbers jump by {jump}");
+        MakeRoom { jump, now: Utc::now() }
+    })
 }
 
 /// Brings the database of the settings to this version's schema, and leaves it so. Blocks.
@@ -57,7 +68,7 @@ pub async fn with_database<T>(
     settings: &Settings,
     work: impl AsyncFnOnce(&Runner) -> Result<T, StartupError>,
 ) -> Result<T, StartupError> {
-    let (database, pool) = open(settings)?;
+    let (database, pool) = open(settings, OnRestore::ignore())?;
     let runner = Runner::new(pool, settings.database.query_timeout)?;
     let done = work(&runner).await?;
     drop(runner);

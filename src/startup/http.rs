@@ -15,16 +15,26 @@ use chrono::TimeDelta;
 use metrics_exporter_prometheus::PrometheusHandle;
 use nix::sys::socket::{Backlog, listen};
 use tokio::task::JoinHandle;
-use weighbridge_supervision::{Handle, Tree};
+use weighbridge_supervision::Handle;
 
-use super::StartupError;
+use super::{StartupError, actors::Actors};
 use crate::{
     actors::repository::Repository,
     config::{ServerSettings, Settings},
     domain::phone_vault::PhoneVault,
     http::{
-        Shared, app, auth::Auth, envelope::InFlight, hashing::Hasher, limit::RateLimit, refresh::SuccessorKey,
-        rules::Rules, sessions::SignIn, throttle::Throttle, tokens::Tokens,
+        Shared, app,
+        auth::Auth,
+        envelope::InFlight,
+        hashing::Hasher,
+        limit::RateLimit,
+        live::{ByAuth, Door},
+        refresh::SuccessorKey,
+        rules::Rules,
+        sessions::SignIn,
+        throttle::Throttle,
+        tokens::Tokens,
+        upgrade,
     },
     keys::Keys,
     telemetry,
@@ -45,22 +55,37 @@ pub(super) struct Running {
     in_flight: Arc<InFlight>,
 }
 
+/// Who knows access tokens.
+pub(super) fn auth(
+    settings: &Settings,
+    keys: &Keys,
+    repository: &Handle<Repository>,
+) -> Result<Arc<Auth>, StartupError> {
+    let auth = &settings.auth;
+    let tokens = Tokens::new(&auth.issuer, &auth.audience, auth.access_token, &keys.tokens)?;
+    Ok(Arc::new(Auth::new(tokens, repository.clone())))
+}
+
 /// What handlers share, made from the settings.
 pub(super) fn shared(
     settings: &Settings,
     keys: &Keys,
+    known: Arc<Auth>,
     repository: Handle<Repository>,
-    tree: Tree,
+    actors: Actors,
     metrics: PrometheusHandle,
 ) -> Result<Shared, StartupError> {
     let auth = &settings.auth;
-    let tokens = Tokens::new(&auth.issuer, &auth.audience, auth.access_token, &keys.tokens)?;
     let phones = PhoneVault::new(keys.phones.iter().map(|(id, key)| (*id, *key)), keys.index)?;
     let cores = available_parallelism().map_or(1, usize::from);
     let limit = &settings.rate_limit;
     Ok(Shared {
         rules: Arc::new(rules(settings)),
-        auth: Arc::new(Auth::new(tokens, repository.clone())),
+        door: Arc::new(Door::new(
+            Arc::new(ByAuth(Arc::clone(&known))),
+            settings.server.allowed_origins.clone(),
+        )),
+        auth: known,
         sign_in: Arc::new(SignIn {
             hasher: Hasher::new(auth.bcrypt_cost, cores.min(HASHES_AT_ONCE)),
             throttle: Throttle::default(),
@@ -74,7 +99,10 @@ pub(super) fn shared(
         in_flight: Arc::default(),
         phones: Arc::new(phones),
         repository,
-        tree,
+        tree: actors.links.directory.tree().clone(),
+        sessions: actors.sessions,
+        links: actors.links,
+        stations: actors.stations,
         metrics,
     })
 }
@@ -116,11 +144,13 @@ impl Running {
             .shutdown_timeout(settings.drain.as_secs())
             .disable_signals()
             .listen("http", listener, move || {
+                let app = || map_config(app(&shared), |()| AppConfig::default());
                 HttpService::build()
+                    .upgrade(upgrade::service(app(), shared.sessions.clone()))
                     .client_request_timeout(read_timeout)
                     .client_disconnect_timeout(read_timeout)
                     .keep_alive(keep_alive)
-                    .finish(map_config(app(&shared), |()| AppConfig::default()))
+                    .finish(app())
                     .tcp()
             })?
             .run();

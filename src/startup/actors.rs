@@ -1,0 +1,84 @@
+//! Starts the actors, in the order in which they need each other.
+
+use std::sync::Arc;
+
+use chrono::TimeDelta;
+use weighbridge_protocol::Kilograms;
+use weighbridge_supervision::{Handle, Tree};
+
+use super::StartupError;
+use crate::{
+    actors::{
+        directory::Directory,
+        edge_link::LinkServices,
+        live::{Lives, Source},
+        repository::Repository,
+        session::{Sessions, VerifyToken},
+        stations::{Screens, Stations},
+        topics::Topics,
+    },
+    config::Settings,
+    db::{Runner, site::ActiveSites, station_view::StationViews},
+};
+
+/// What HTTP hands requests and sockets to.
+#[derive(Clone, Debug)]
+pub(super) struct Actors {
+    pub(super) lives: Lives,
+    pub(super) sessions: Sessions,
+    pub(super) links: LinkServices,
+    pub(super) stations: Stations,
+}
+
+impl Actors {
+    /// Starts supervisors, the live stream, and what stands for each site and station there is.
+    pub(super) async fn start(
+        tree: &Tree,
+        repository: &Handle<Repository>,
+        runner: &Runner,
+        verify: Arc<dyn VerifyToken>,
+        settings: &Settings,
+    ) -> Result<Self, StartupError> {
+        for supervisor in ["stations", "links", "delivery"] {
+            tree.supervisor(supervisor)?;
+        }
+        let directory = Directory::new(tree.clone());
+        let topics: Arc<dyn Source> = Arc::new(Topics {
+            directory: directory.clone(),
+            repository: repository.clone(),
+        });
+        let lives = Lives::start(tree, &topics, settings.site.time_zone, &settings.live)?;
+        let sessions = Sessions::new(tree, lives.clone(), verify)?;
+        let stations = Stations {
+            directory: directory.clone(),
+            repository: repository.clone(),
+            screens: Screens {
+                weights: lives.listener(),
+                stations: lives.listener(),
+                weighings: lives.listener(),
+                lines: lives.listener(),
+            },
+            call_deadline: TimeDelta::from_std(settings.queue.call_deadline).unwrap_or(TimeDelta::MAX),
+            #[cfg(feature = "chaos")]
+            poison: crate::actors::chaos::Poison::default(),
+        };
+        for site in runner.run(ActiveSites).await? {
+            stations.start_site(site)?;
+        }
+        for view in runner.run(StationViews { station_id: None }).await? {
+            stations.start_station(view.id, view.site_id)?;
+        }
+        let min_net = Kilograms::from_hundredths(i64::from(settings.weighing.min_net_kg) * 100);
+        let links = LinkServices {
+            directory,
+            repository: repository.clone(),
+            min_net,
+        };
+        Ok(Self {
+            lives,
+            sessions,
+            links,
+            stations,
+        })
+    }
+}
