@@ -188,6 +188,7 @@ impl<'a> Conversation<'a> {
             FromServer::Ack(ack) => return self.write_down(acks.add(ack), outbox).await,
             FromServer::Welcome(welcome) => {
                 self.welcome(&welcome);
+                outbox.welcomed();
                 LinkHeard::Welcome(Box::new(welcome))
             }
             FromServer::Nack(nack) => LinkHeard::Nack(nack),

@@ -27,11 +27,19 @@ pub(super) struct Outbox {
 struct Waiting {
     answers: VecDeque<FromEdge>,
     events: VecDeque<Event>,
+    /// Before `welcome` the server takes nothing but hello.
+    welcomed: bool,
 }
 
 impl Outbox {
     pub(super) fn answer(&self, message: FromEdge) {
         self.waiting().answers.push_back(message);
+        self.more.notify_one();
+    }
+
+    /// From now on live weights are sent.
+    pub(super) fn welcomed(&self) {
+        self.waiting().welcomed = true;
         self.more.notify_one();
     }
 
@@ -67,7 +75,8 @@ impl Outbox {
             if let Some(answer) = self.waiting().answers.pop_front() {
                 return answer;
             }
-            if let Some(live) = newest(decks, turn) {
+            let welcomed = self.waiting().welcomed;
+            if welcomed && let Some(live) = newest(decks, turn) {
                 return live;
             }
             if let Some(event) = self.waiting().events.pop_front() {
@@ -75,7 +84,7 @@ impl Outbox {
             }
             tokio::select! {
                 () = self.more.notified() => (),
-                () = any_changed(decks) => (),
+                () = any_changed(decks), if welcomed => (),
             }
         }
     }
@@ -154,6 +163,7 @@ mod tests {
         outbox.event(event.clone());
         writer.send_replace(Some(deck(1)));
         writer.send_replace(Some(deck(2)));
+        outbox.welcomed();
         outbox.answer(FromEdge::Done {
             id: 1,
             ok: true,

@@ -12,7 +12,7 @@ use tokio::{
     net::TcpListener,
     runtime::Builder,
     sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel},
-    time::interval,
+    time::{interval, sleep},
 };
 use tokio_rustls::TlsAcceptor;
 use tokio_tungstenite::{
@@ -189,6 +189,16 @@ async fn serve<S: AsyncRead + AsyncWrite + Unpin>(stream: S, state: Arc<Mutex<St
     }
 }
 
+/// What the server knows of one connection.
+#[derive(Default)]
+struct Known {
+    have: BTreeMap<Epoch, i64>,
+    expects: Option<EventId>,
+    /// It thinks for a moment; until it has answered, nothing but hello may come.
+    welcome: Option<Welcome>,
+    welcomed: bool,
+}
+
 /// One connection; answers the code to close it with.
 async fn converse<S: AsyncRead + AsyncWrite + Unpin>(
     socket: &mut WebSocketStream<S>,
@@ -196,22 +206,25 @@ async fn converse<S: AsyncRead + AsyncWrite + Unpin>(
     mut said: UnboundedReceiver<FromServer>,
     mut is_cut: UnboundedReceiver<()>,
 ) -> Option<u16> {
-    let mut have: BTreeMap<Epoch, i64> = BTreeMap::new();
-    let mut expects: Option<EventId> = None;
+    let mut known = Known::default();
     let mut pings = interval(Duration::from_secs(5));
     loop {
         let answers = tokio::select! {
             heard = socket.next() => match heard {
-                Some(Ok(Message::Text(text))) => match hear(&text, &mut state.lock().unwrap(), &mut have, &mut expects) {
+                Some(Ok(Message::Text(text))) => match hear(&text, &mut state.lock().unwrap(), &mut known) {
                     Ok(answers) => answers,
                     Err(code) => return Some(code),
                 },
                 Some(Ok(_)) => Vec::new(),
                 _ => return None,
             },
+            () = sleep(Duration::from_millis(50)), if known.welcome.is_some() => {
+                known.welcomed = true;
+                known.welcome.take().map(FromServer::Welcome).into_iter().collect()
+            }
             message = said.recv() => message.into_iter().collect(),
             _ = is_cut.recv() => return None,
-            _ = pings.tick() => vec![FromServer::Ping { t: 1 }],
+            _ = pings.tick(), if known.welcomed => vec![FromServer::Ping { t: 1 }],
         };
         for answer in answers {
             if socket
@@ -225,29 +238,20 @@ async fn converse<S: AsyncRead + AsyncWrite + Unpin>(
     }
 }
 
-fn hear(
-    text: &str,
-    state: &mut State,
-    have: &mut BTreeMap<Epoch, i64>,
-    expects: &mut Option<EventId>,
-) -> Result<Vec<FromServer>, u16> {
+fn hear(text: &str, state: &mut State, known: &mut Known) -> Result<Vec<FromServer>, u16> {
     match serde_json::from_str(text).unwrap() {
         FromEdge::Hello(hello) => {
-            let welcome = welcome(&hello, state, have);
+            known.welcome = Some(welcome(&hello, state, &mut known.have));
             state.hellos.push(hello);
-            state.closes_with.map_or(Ok(vec![FromServer::Welcome(welcome)]), Err)
+            return state.closes_with.map_or(Ok(Vec::new()), Err);
         }
-        FromEdge::Reading(reading) => {
-            state.readings.push(reading);
-            Ok(Vec::new())
-        }
-        FromEdge::Event(event) => Ok(take(event, state, have, expects)),
-        FromEdge::Pong { .. } => Ok(Vec::new()),
-        FromEdge::Done { id, ok, error } => {
-            state.done.push((id, ok, error));
-            Ok(Vec::new())
-        }
+        early if !known.welcomed => panic!("before welcome came {early:?}"),
+        FromEdge::Reading(reading) => state.readings.push(reading),
+        FromEdge::Event(event) => return Ok(take(event, state, known)),
+        FromEdge::Pong { .. } => (),
+        FromEdge::Done { id, ok, error } => state.done.push((id, ok, error)),
     }
+    Ok(Vec::new())
 }
 
 fn welcome(hello: &Hello, state: &State, have: &mut BTreeMap<Epoch, i64>) -> Welcome {
@@ -295,19 +299,15 @@ fn welcome(hello: &Hello, state: &State, have: &mut BTreeMap<Epoch, i64>) -> Wel
     }
 }
 
-fn take(
-    event: Event,
-    state: &mut State,
-    have: &mut BTreeMap<Epoch, i64>,
-    expects: &mut Option<EventId>,
-) -> Vec<FromServer> {
+fn take(event: Event, state: &mut State, known: &mut Known) -> Vec<FromServer> {
     let id = EventId {
         epoch: event.epoch,
         seq: event.seq,
     };
-    if expects.is_some_and(|expected| expected != id) {
+    if known.expects.is_some_and(|expected| expected != id) {
         return Vec::new();
     }
+    let Known { have, expects, .. } = known;
     *expects = None;
     let known = have.entry(event.epoch).or_default();
     let nack = |code, have| {
