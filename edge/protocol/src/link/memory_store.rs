@@ -24,7 +24,8 @@ pub struct Row {
 /// A file of an edge. A clone of it is an image of the file; putting that in its place restores it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct MemoryStore {
-    epochs: Vec<EpochBounds>,
+    older: Vec<EpochBounds>,
+    open: EpochBounds,
     rows: BTreeMap<EventId, Row>,
     aside: BTreeSet<EventId>,
 }
@@ -33,7 +34,8 @@ impl MemoryStore {
     /// A new file, born with `epoch`.
     pub fn new(epoch: Epoch) -> Self {
         Self {
-            epochs: vec![opened(epoch)],
+            older: Vec::new(),
+            open: opened(epoch),
             rows: BTreeMap::new(),
             aside: BTreeSet::new(),
         }
@@ -44,7 +46,10 @@ impl MemoryStore {
     /// # Errors
     /// If the body cannot be written as JSON.
     pub fn append(&mut self, make: impl FnOnce(EventId) -> EventBody) -> Result<EventId, serde_json::Error> {
-        let id = self.next_id();
+        let id = EventId {
+            epoch: self.open.epoch,
+            seq: self.open.next_seq,
+        };
         let body = serde_json::to_string(&make(id))?;
         self.insert(Row {
             event: Event {
@@ -71,7 +76,7 @@ impl MemoryStore {
     /// Retention: drops from the lowest kept row of each epoch on what is acknowledged and `old`. Answers what went.
     pub fn prune(&mut self, old: impl Fn(&Row) -> bool) -> Vec<Row> {
         let mut gone = Vec::new();
-        for bounds in &mut self.epochs {
+        for bounds in self.older.iter_mut().chain([&mut self.open]) {
             while bounds.first_kept <= bounds.acked {
                 let id = EventId {
                     epoch: bounds.epoch,
@@ -91,9 +96,10 @@ impl MemoryStore {
     /// the epochs beside their rows. New events go to `epoch`.
     pub fn salvage(&mut self, readable: impl Fn(EventId) -> bool, bookkeeping_lost: bool, epoch: Epoch) {
         self.rows.retain(|&id, _| readable(id));
+        self.older.push(std::mem::replace(&mut self.open, opened(epoch)));
         if bookkeeping_lost {
             let rows = &self.rows;
-            self.epochs.retain_mut(|bounds| {
+            self.older.retain_mut(|bounds| {
                 let mut seqs = rows.keys().filter(|id| id.epoch == bounds.epoch).map(|id| id.seq);
                 let Some(first) = seqs.next() else {
                     return false;
@@ -107,28 +113,13 @@ impl MemoryStore {
                 true
             });
         }
-        self.epochs.push(opened(epoch));
     }
 
-    /// Flips a bit of a row's text, as a failing disk does.
+    /// Spoils a row's text, as a failing disk does.
     pub fn rot(&mut self, id: EventId) {
         if let Some(row) = self.rows.get_mut(&id) {
             row.event.body.push('~');
         }
-    }
-
-    fn next_id(&self) -> EventId {
-        // A file has always an open epoch: it is born with one, and none is ever closed without the next.
-        self.epochs.last().map_or(
-            EventId {
-                epoch: Epoch::from_bits(0),
-                seq: 1,
-            },
-            |open| EventId {
-                epoch: open.epoch,
-                seq: open.next_seq,
-            },
-        )
     }
 
     fn insert(&mut self, row: Row) {
@@ -143,7 +134,8 @@ impl MemoryStore {
     }
 
     fn bounds(&mut self, epoch: Epoch) -> Option<&mut EpochBounds> {
-        self.epochs.iter_mut().find(|bounds| bounds.epoch == epoch)
+        let mut epochs = self.older.iter_mut().chain([&mut self.open]);
+        epochs.find(|bounds| bounds.epoch == epoch)
     }
 }
 
@@ -156,7 +148,7 @@ const fn opened(epoch: Epoch) -> EpochBounds {
     }
 }
 
-const fn first_of(epoch: Epoch, seq: i64) -> EventId {
+const fn id(epoch: Epoch, seq: i64) -> EventId {
     EventId { epoch, seq }
 }
 
@@ -164,18 +156,17 @@ impl Store for MemoryStore {
     type Error = Infallible;
 
     fn epochs(&self) -> Result<Vec<EpochBounds>, Infallible> {
-        Ok(self.epochs.clone())
+        Ok(self.older.iter().chain([&self.open]).copied().collect())
     }
 
     fn missing(&self, epoch: Epoch) -> Result<Vec<SeqRange>, Infallible> {
         let mut ranges = Vec::new();
-        let Some(bounds) = self.epochs.iter().find(|bounds| bounds.epoch == epoch) else {
+        let mut epochs = self.older.iter().chain([&self.open]);
+        let Some(bounds) = epochs.find(|bounds| bounds.epoch == epoch) else {
             return Ok(ranges);
         };
         let mut expected = bounds.first_kept;
-        let kept = self
-            .rows
-            .range(first_of(epoch, expected)..first_of(epoch, bounds.next_seq));
+        let kept = self.rows.range(id(epoch, expected)..id(epoch, bounds.next_seq));
         for seq in kept.map(|(id, _)| id.seq).chain([bounds.next_seq]) {
             if seq > expected {
                 ranges.push(SeqRange(expected, seq - 1));
@@ -186,14 +177,14 @@ impl Store for MemoryStore {
     }
 
     fn next_row(&self, epoch: Epoch, from: i64) -> Result<Option<Event>, Infallible> {
-        let next = self.rows.range(first_of(epoch, from)..).next();
+        let next = self.rows.range(id(epoch, from)..).next();
         Ok(next
             .filter(|(id, _)| id.epoch == epoch)
             .map(|(_, row)| row.event.clone()))
     }
 
     fn last_seq(&self, epoch: Epoch, to: i64) -> Result<Option<i64>, Infallible> {
-        let last = self.rows.range(..=first_of(epoch, to)).next_back();
+        let last = self.rows.range(..=id(epoch, to)).next_back();
         Ok(last.filter(|(id, _)| id.epoch == epoch).map(|(id, _)| id.seq))
     }
 
@@ -202,7 +193,7 @@ impl Store for MemoryStore {
             bounds.acked = acked;
         }
         for numbered in receipts {
-            if let Some(row) = self.rows.get_mut(&first_of(epoch, numbered.seq)) {
+            if let Some(row) = self.rows.get_mut(&id(epoch, numbered.seq)) {
                 row.event.receipt = Some(numbered.receipt.clone());
             }
         }
@@ -210,13 +201,13 @@ impl Store for MemoryStore {
     }
 
     fn open_epoch(&mut self, epoch: Epoch) -> Result<(), Infallible> {
-        self.epochs.push(opened(epoch));
+        self.older.push(std::mem::replace(&mut self.open, opened(epoch)));
         Ok(())
     }
 
     fn rebirth(&mut self, rebirth: &Rebirth) -> Result<(), Infallible> {
         if rebirth.opens_epoch {
-            self.epochs.push(opened(rebirth.new.epoch));
+            self.open_epoch(rebirth.new.epoch)?;
         }
         if let (Some(acked), Some(bounds)) = (rebirth.acked, self.bounds(rebirth.old.epoch)) {
             bounds.acked = acked;

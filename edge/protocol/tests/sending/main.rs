@@ -33,7 +33,7 @@ const NORMAL: [(Step, usize); 11] = [
     (World::save_image, 1),
 ];
 
-const SEEDS_PER_MIX: u64 = 1_300;
+const SEEDS_PER_MIX: u64 = 1_150;
 
 fn run(seed: u64, faults: &[(Step, usize)]) -> World {
     let mut world = World::new(seed);
@@ -193,6 +193,17 @@ fn a_row_that_was_given_up_is_taken_when_an_image_brings_it_back() {
         (World::save_image, 2),
         (World::restore_image, 3),
         (World::cut, 2),
+    ]);
+}
+
+#[test]
+fn a_watermark_may_fall_while_older_epochs_are_sent() {
+    check(&[
+        (World::damage, 4),
+        (World::fail_over, 5),
+        (World::replicate, 2),
+        (World::ping, 8),
+        (World::flip, 3),
     ]);
 }
 
