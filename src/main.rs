@@ -48,6 +48,8 @@ enum Command {
     Serve,
     /// Bring the database to this version's schema.
     Migrate,
+    /// Check the invariants of the whole database, also while a server runs; exit code 1 names what breaks one.
+    Verify,
     /// Manage accounts without the server.
     #[command(subcommand)]
     Admin(AdminCommand),
@@ -99,6 +101,7 @@ fn run(cli: Cli) -> Result<(), StartupError> {
     match cli.command {
         Some(Command::Serve) => serve(&settings(file)?),
         Some(Command::Migrate) => migrate(&settings(file)?),
+        Some(Command::Verify) => verify(&settings(file)?),
         Some(Command::Admin(AdminCommand::Create { login, role })) => create_account(&settings(file)?, login, role),
         Some(Command::Config) => {
             for setting in config::effective(file, std::env::vars())? {
@@ -140,6 +143,23 @@ fn migrate(settings: &Settings) -> Result<(), StartupError> {
         _ => println!("applied {}", done.applied.join(", ")),
     }
     Ok(())
+}
+
+/// Names every promise about the data and what breaks it.
+fn verify(settings: &Settings) -> Result<(), StartupError> {
+    let checked = startup::verify(settings)?;
+    for promise in &checked {
+        match promise.broken_by.as_slice() {
+            [] => println!("ok      {}", promise.promise),
+            examples => println!("BROKEN  {}: {}", promise.promise, examples.join(", ")),
+        }
+    }
+    let broken = checked.iter().filter(|promise| !promise.broken_by.is_empty()).count();
+    if broken > 0 {
+        Err(StartupError::Broken(broken))
+    } else {
+        Ok(())
+    }
 }
 
 fn create_account(settings: &Settings, login: String, role: Role) -> Result<(), StartupError> {

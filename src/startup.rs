@@ -32,7 +32,7 @@ use crate::{
 use self::actors::Actors;
 
 pub use accounts::{AccountError, NewAccount, add_account};
-pub use database::{migrate_now, with_database};
+pub use database::{migrate_now, verify, with_database};
 
 /// Left of the time to stop in for what comes after the last request: actors, and a private PostgreSQL.
 const LAST_STEPS: Duration = Duration::from_secs(2);
@@ -76,14 +76,17 @@ pub enum StartupError {
     Actor(#[from] StartError),
     #[error("cannot listen on {address}, expected a free address of this machine")]
     Listen { address: SocketAddr, source: io::Error },
+    #[error("{0} promises about the data are broken")]
+    Broken(usize),
     #[error("the system refused a thread, signal or socket")]
     System(#[from] io::Error),
 }
 
 impl StartupError {
-    /// 64 where the operator has to change a setting, 74 where input or output failed, 70 for the rest.
+    /// 1 where a check found something, 64 where the operator has to change a setting, 74 where input or output failed, 70 for the rest.
     pub const fn exit_code(&self) -> u8 {
         match self {
+            Self::Broken(_) => 1,
             Self::Config(_)
             | Self::Account(_)
             | Self::Telemetry(TelemetryError::Filter { .. })

@@ -7,8 +7,10 @@
 //!                 └─(line moved)─▶ Queue ──(calls, board texts)──▶ EdgeLink
 //! ```
 //!
+//! - [`courier`]: what is owed to others, on its way
 //! - [`directory`]: finds an actor by what it stands for
 //! - [`edge_link`]: one connected edge
+//! - [`housekeeping`]: partitions ahead of time, and what has outlived its use
 //! - [`indicator`]: one station
 //! - [`live`]: the topics of the live stream, written into every watching socket
 //! - [`queue`]: the waiting line of one site
@@ -20,8 +22,10 @@
 
 #[cfg(feature = "chaos")]
 pub mod chaos;
+pub mod courier;
 pub mod directory;
 pub mod edge_link;
+pub mod housekeeping;
 pub mod indicator;
 pub mod live;
 pub mod queue;

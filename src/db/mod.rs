@@ -40,6 +40,7 @@ pub mod schema;
 pub mod site;
 pub mod station_view;
 pub mod summary;
+pub mod upkeep;
 pub mod verify;
 pub mod wait_queue;
 pub mod weigh_record;

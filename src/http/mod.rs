@@ -32,6 +32,8 @@ use crate::{
 pub mod admin;
 pub mod answer;
 pub mod auth;
+#[cfg(feature = "chaos")]
+pub mod chaos;
 pub mod code;
 pub mod docs;
 pub mod envelope;
@@ -110,6 +112,13 @@ pub fn document() -> OpenApi {
 }
 
 fn routes(config: &mut ServiceConfig) {
+    #[cfg(feature = "chaos")]
+    config.service(
+        scope("/api/v1/admin/_chaos")
+            .service(chaos::panic)
+            .service(chaos::freeze)
+            .wrap(from_fn(gate::gate)),
+    );
     config
         .service(
             scope("/api/v1")

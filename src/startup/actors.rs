@@ -2,15 +2,17 @@
 
 use std::sync::Arc;
 
-use chrono::TimeDelta;
+use chrono::{TimeDelta, Utc};
 use weighbridge_protocol::Kilograms;
-use weighbridge_supervision::{Handle, Tree};
+use weighbridge_supervision::{Handle, Spec, Tree};
 
 use super::StartupError;
 use crate::{
     actors::{
+        courier,
         directory::Directory,
         edge_link::LinkServices,
+        housekeeping::Housekeeping,
         live::{Lives, Source},
         repository::Repository,
         session::{Sessions, VerifyToken},
@@ -18,7 +20,7 @@ use crate::{
         topics::Topics,
     },
     config::Settings,
-    db::{Runner, site::ActiveSites, station_view::StationViews},
+    db::{Runner, site::ActiveSites, station_view::StationViews, upkeep::Upkeep},
 };
 
 /// What HTTP hands requests and sockets to.
@@ -62,6 +64,12 @@ impl Actors {
             #[cfg(feature = "chaos")]
             poison: crate::actors::chaos::Poison::default(),
         };
+        runner.run(Upkeep { now: Utc::now() }).await?;
+        let keeper = repository.clone();
+        tree.start(Spec::new("housekeeping", "housekeeping").on("delivery"), move || {
+            Housekeeping::new(keeper.clone())
+        })?;
+        courier::start_all(tree, repository)?;
         for site in runner.run(ActiveSites).await? {
             stations.start_site(site)?;
         }

@@ -9,13 +9,14 @@ use super::StartupError;
 use crate::{
     config::{Settings, SiteSettings},
     db::{
-        Pool, Runner,
-        embedded::Embedded,
+        Pool, Query, Runner,
+        embedded::{Embedded, EmbeddedError},
         identity::OnRestore,
         migrate::{self, Migrated},
         pool::PoolSettings,
         restored::MakeRoom,
         site::NameFirstSite,
+        verify::{Checked, Verify},
     },
 };
 
@@ -61,6 +62,30 @@ pub fn migrate_now(settings: &Settings) -> Result<Migrated, StartupError> {
         embedded.stop()?;
     }
     Ok(done)
+}
+
+/// Checks every promise about the data. Where a server holds the private PostgreSQL, its own is asked. Blocks.
+pub fn verify(settings: &Settings) -> Result<Vec<Checked>, StartupError> {
+    let (embedded, url) = match reach(settings) {
+        Err(StartupError::Embedded(EmbeddedError::InUse { .. })) => (None, url_of_running(settings)?),
+        reached => reached?,
+    };
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let checked = runtime.block_on(async {
+        let pool = Pool::new(&url, PoolSettings::default(), OnRestore::ignore())?;
+        let mut connection = pool.get().await?;
+        Verify.run(&mut connection).await
+    })?;
+    if let Some(embedded) = embedded {
+        embedded.stop()?;
+    }
+    Ok(checked)
+}
+
+/// Where the private PostgreSQL of a server that runs is reached.
+fn url_of_running(settings: &Settings) -> Result<SecretString, StartupError> {
+    let url = std::fs::read_to_string(settings.data_dir.join("database.url"))?;
+    Ok(url.trim().to_owned().into())
 }
 
 /// Lets `work` use the migrated database of the settings, for commands beside `serve`.
