@@ -29,17 +29,19 @@ type Reaction =
     Box<dyn for<'c> Fn(Restored, &'c mut AsyncPgConnection) -> BoxFuture<'c, Result<(), DbError>> + Send + Sync>;
 
 /// What to do when a restore is noticed; it is done once, in the transaction that notes the new identity.
-pub struct OnRestore(Reaction);
+pub struct OnRestore(Option<Reaction>);
 
 impl OnRestore {
     /// Runs the query that `react` makes of the news, before any connection serves.
     pub fn run<Q: Query<Output = ()>>(react: impl Fn(Restored) -> Q + Send + Sync + 'static) -> Self {
-        Self(Box::new(move |restored, conn| Box::pin(react(restored).run(conn))))
+        Self(Some(Box::new(move |restored, conn| {
+            Box::pin(react(restored).run(conn))
+        })))
     }
 
-    /// Only notes the new identity: for tools that change nothing.
-    pub fn ignore() -> Self {
-        Self(Box::new(|_, _| Box::pin(async { Ok(()) })))
+    /// Takes no notice: for tools, which must not use up the news before the server has heard it.
+    pub const fn ignore() -> Self {
+        Self(None)
     }
 }
 
@@ -84,14 +86,14 @@ pub(super) async fn check(conn: &mut AsyncPgConnection, on_restore: &OnRestore) 
         timeline,
     };
     let known = seen.known_system_identifier.zip(seen.known_timeline);
-    if known == Some((now.system_identifier, now.timeline)) {
-        return Ok(());
+    match &on_restore.0 {
+        Some(react) if known != Some((now.system_identifier, now.timeline)) => note(conn, now, react).await,
+        _ => Ok(()),
     }
-    note(conn, now, on_restore).await
 }
 
 /// Settles under a lock what the comparison outside of one has shown: many connections may be made at once.
-async fn note(conn: &mut AsyncPgConnection, now: Identity, on_restore: &OnRestore) -> Result<(), DbError> {
+async fn note(conn: &mut AsyncPgConnection, now: Identity, react: &Reaction) -> Result<(), DbError> {
     use crate::db::schema::database_identity::dsl;
     use diesel::{ExpressionMethods, QueryDsl};
 
@@ -122,7 +124,7 @@ async fn note(conn: &mut AsyncPgConnection, now: Identity, on_restore: &OnRestor
             return Ok(());
         }
         warn!(database.before = ?before, database.now = ?now, "the database was restored or failed over");
-        on_restore.0(Restored { before, now }, conn).await?;
+        react(Restored { before, now }, conn).await?;
         diesel::update(dsl::database_identity)
             .set((values, dsl::seen_at.eq(diesel::dsl::now)))
             .execute(conn)

@@ -251,6 +251,11 @@ async fn connections_keep_one_stuck_client_from_holding_up_the_others() {
     }
 }
 
+async fn companies(client: &tokio_postgres::Client) -> Vec<String> {
+    let rows = client.query("SELECT name FROM company", &[]).await.unwrap();
+    rows.iter().map(|row| row.get(0)).collect()
+}
+
 #[tokio::test]
 async fn a_restored_database_is_dealt_with_once_before_it_serves() {
     struct Note(Restored);
@@ -282,11 +287,12 @@ async fn a_restored_database_is_dealt_with_once_before_it_serves() {
         .batch_execute("UPDATE database_identity SET timeline = 99")
         .await
         .unwrap();
+    let tool = database.pool();
+    drop(tool.get().await.unwrap());
+    assert_eq!(companies(&client).await, [""; 0], "a tool does not use up the news");
     connect(5).await;
     connect(1).await;
-    let noted = client.query("SELECT name FROM company", &[]).await.unwrap();
-    let noted: Vec<&str> = noted.iter().map(|row| row.get(0)).collect();
-    assert_eq!(noted, ["from timeline 99 to 1"]);
+    assert_eq!(companies(&client).await, ["from timeline 99 to 1"]);
 }
 
 #[tokio::test]
