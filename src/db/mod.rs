@@ -22,6 +22,7 @@ pub mod capture;
 mod connect;
 pub mod edge_epoch;
 pub mod edge_event;
+pub mod edge_key;
 pub mod embedded;
 pub mod ended_sessions;
 pub mod error;

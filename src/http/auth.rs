@@ -221,6 +221,13 @@ impl Asking {
     }
 }
 
+/// Where a request comes from, by what the gate found out.
+pub(super) fn caller_address(request: &actix_web::HttpRequest) -> IpAddr {
+    use actix_web::HttpMessage;
+    let asking = request.extensions().get::<Asking>().map(|asking| asking.address);
+    asking.unwrap_or(IpAddr::V4(std::net::Ipv4Addr::UNSPECIFIED))
+}
+
 mod extractors {
     //! Extractors refuse a request before its handler runs.
 

@@ -36,9 +36,11 @@ pub mod auth;
 pub mod chaos;
 pub mod code;
 pub mod docs;
+pub mod edge_link;
 pub mod envelope;
 pub mod error;
 pub mod gate;
+pub mod guesses;
 pub mod hashing;
 pub mod limit;
 pub mod live;
@@ -68,6 +70,7 @@ pub struct Shared {
     pub sessions: Sessions,
     pub links: LinkServices,
     pub stations: Stations,
+    pub guesses: Arc<guesses::Guesses>,
     pub metrics: PrometheusHandle,
 }
 
@@ -95,6 +98,7 @@ pub fn app(
         .app_data(Data::new(shared.links.directory.clone()))
         .app_data(Data::new(shared.links.clone()))
         .app_data(Data::new(shared.stations.clone()))
+        .app_data(Data::from(Arc::clone(&shared.guesses)))
         .app_data(Data::new(shared.metrics.clone()))
         .app_data(Data::new(unknown::Known::of(&document)))
         .app_data(Data::new(docs::Pages::of(&document)))
@@ -128,6 +132,7 @@ fn routes(config: &mut ServiceConfig) {
                 .service(sessions::change_password)
                 .service(sessions::list_sessions)
                 .service(sessions::end_session)
+                .service(edge_link::open)
                 .service(live::issue_ticket)
                 .service(live::open)
                 .service(admin::list_actors)

@@ -103,6 +103,7 @@ pub(super) fn shared(
         sessions: actors.sessions,
         links: actors.links,
         stations: actors.stations,
+        guesses: Arc::default(),
         metrics,
     })
 }
