@@ -3,6 +3,7 @@
 
 #![allow(clippy::expect_used, reason = "a test says by a panic that it cannot go on")]
 
+mod bodies;
 mod chance;
 mod server;
 mod world;
@@ -11,10 +12,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use weighbridge_protocol::link::Store;
 
-use crate::{
-    server::Stored,
-    world::{World, cycle_of},
-};
+use crate::{bodies::cycle_of, server::Stored, world::World};
 
 type Step = fn(&mut World);
 

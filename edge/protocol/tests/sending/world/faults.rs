@@ -7,8 +7,11 @@ use weighbridge_protocol::{
     link::{EventId, MemoryStore, Sender, Store},
 };
 
-use super::{Edge, File, Up, World, cycle_of, cycles};
-use crate::server::Database;
+use super::{Edge, File, World, socket::Up};
+use crate::{
+    bodies::{cycle_of, cycles},
+    server::Database,
+};
 
 impl World {
     pub fn cut(&mut self) {

@@ -1,41 +1,21 @@
 //! Edges with their files, sockets between them and the server, and what happens when all goes well.
 
 mod faults;
+mod socket;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use weighbridge_protocol::{
     CycleId, Epoch, LinkSession,
-    link::{
-        Event, EventBody, EventId, EventKind, FromServer, MemoryStore, Output, Sender, Store, event::Capture,
-        messages::EpochState, store::EpochBounds,
-    },
+    link::{EventId, FromServer, MemoryStore, Output, Sender, Store, store::EpochBounds},
 };
 
+use self::socket::{Down, Socket, Up};
 use crate::{
+    bodies::{capture_body, cycles},
     chance::Chance,
-    server::{Database, Fenced, Session},
+    server::Database,
 };
-
-/// What an edge puts on its socket.
-enum Up {
-    Hello(Vec<EpochState>),
-    Event(Box<Event>),
-}
-
-/// What comes back.
-enum Down {
-    Message(FromServer),
-    Fenced,
-}
-
-struct Socket {
-    up: VecDeque<Up>,
-    down: VecDeque<Down>,
-    session: Option<Session>,
-    /// The cable between both is cut; what was on the way up may still arrive.
-    is_cut: bool,
-}
 
 /// A file, and what its edge was told that the server has; an image holds both.
 #[derive(Clone)]
@@ -343,35 +323,6 @@ enum Fate {
     DiesAfter,
 }
 
-impl Socket {
-    /// The first event with those of its epoch that follow it.
-    fn group(&mut self, first: Event, most: usize) -> Vec<Event> {
-        let epoch = first.epoch;
-        let mut group = vec![first];
-        while group.len() < most {
-            match self.up.pop_front() {
-                Some(Up::Event(event)) if event.epoch == epoch => group.push(*event),
-                Some(other) => {
-                    self.up.push_front(other);
-                    break;
-                }
-                None => break,
-            }
-        }
-        group
-    }
-
-    fn answer(&mut self, answers: Result<Vec<FromServer>, Fenced>) {
-        let Ok(messages) = answers else {
-            self.down.push_back(Down::Fenced);
-            self.up.clear();
-            self.session = None;
-            return;
-        };
-        self.down.extend(messages.into_iter().map(Down::Message));
-    }
-}
-
 impl Edge {
     fn new(file: File) -> Self {
         Self {
@@ -382,33 +333,4 @@ impl Edge {
             waits: 0,
         }
     }
-}
-
-fn capture_body(id: EventId, cycle: CycleId) -> EventBody {
-    EventBody {
-        epoch: id.epoch,
-        seq: id.seq,
-        station_id: 1,
-        cycle: Some(cycle),
-        at: chrono::DateTime::default(),
-        mono_ms: 0,
-        boot: uuid::Uuid::nil(),
-        kind: EventKind::Capture(Capture {
-            weight: weighbridge_protocol::Kilograms::from_whole(18_340),
-            gap: false,
-            on_mono_ms: 0,
-            raw: String::new(),
-            curve: Vec::new(),
-        }),
-    }
-}
-
-pub fn cycle_of(event: &Event) -> Option<CycleId> {
-    serde_json::from_str::<EventBody>(&event.body)
-        .ok()
-        .and_then(|body| body.cycle)
-}
-
-fn cycles(store: &MemoryStore) -> BTreeSet<CycleId> {
-    store.rows().values().filter_map(|row| cycle_of(&row.event)).collect()
 }
