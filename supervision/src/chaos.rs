@@ -8,8 +8,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     Tree,
+    envelope::{InHand, Letter},
     handle::Slot,
-    mailbox::{InHand, Letter},
     node::Command,
     registry::Entry,
 };

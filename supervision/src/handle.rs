@@ -10,8 +10,10 @@ use tokio::time::sleep;
 #[cfg(feature = "chaos")]
 use crate::chaos::Mischief;
 use crate::{
-    Listener, fence,
-    mailbox::{Envelope, Mailbox, Refused},
+    Listener,
+    envelope::Envelope,
+    fence,
+    mailbox::{Mailbox, Refused},
 };
 
 /// Why an ask has no answer.

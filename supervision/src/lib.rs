@@ -72,7 +72,7 @@
 //! |---|---|
 //! | `tree`, `spec`, `registry`, `snapshot` | starting, finding, listing and ending children |
 //! | `handle`, `listener` | what others hold of an actor |
-//! | `mailbox`, `pump` | letters, and what carries them into the actor's context |
+//! | `envelope`, `mailbox`, `pump` | letters, where they wait, and what carries them into the actor's context |
 //! | `child`, `incarnation`, `orders` | one life of an actor, on its own arbiter |
 //! | `node`, `keeper`, `policy` | what is known of a permanent child, and what is decided about it, on the tree's arbiter |
 //! | `restart` | restarts by an administrator |
@@ -83,6 +83,7 @@
 #[cfg(feature = "chaos")]
 mod chaos;
 mod child;
+mod envelope;
 mod escalation;
 mod fence;
 mod guest;

@@ -1,138 +1,28 @@
-//! The mailbox of a supervised actor, and the letters in it.
+//! The mailbox of a supervised actor.
 //!
 //! It is ours, not actix's, because it has to outlive the actor's value, to be bounded for every sender alike, to
 //! tell its depth, and to be emptied from another thread when the actor's own thread is frozen.
 
 use std::{
-    any::type_name,
     collections::VecDeque,
     mem,
     sync::{
         Arc,
-        atomic::{AtomicBool, AtomicUsize, Ordering},
+        atomic::{AtomicBool, Ordering},
     },
     task::{Poll, Waker},
 };
 
-use actix::{Actor, Handler, Message, dev::MessageResponse};
+use actix::Actor;
 use parking_lot::{Mutex, MutexGuard};
-use tokio::sync::{Notify, oneshot};
+use tokio::sync::Notify;
 
 #[cfg(feature = "chaos")]
 use crate::chaos::Mischief;
-use crate::survive::survive;
-
-/// A message on its way, and whom to answer.
-pub(crate) struct Envelope<M: Message> {
-    message: M,
-    reply: Option<oneshot::Sender<M::Result>>,
-}
-
-impl<M: Message> Envelope<M> {
-    /// Nobody waits for an answer.
-    pub(crate) fn told(message: M) -> Self {
-        Self { message, reply: None }
-    }
-
-    /// The answer, or the news that there will be none, comes by the second value.
-    pub(crate) fn asked(message: M) -> (Self, oneshot::Receiver<M::Result>) {
-        let (reply, answer) = oneshot::channel();
-        (
-            Self {
-                message,
-                reply: Some(reply),
-            },
-            answer,
-        )
-    }
-}
-
-/// An [`Envelope`] whose message is known to the actor alone.
-pub(crate) trait Letter<A: Actor>: Send {
-    /// Has the actor handle the message. An answer that takes longer is counted as in hand.
-    fn deliver(self: Box<Self>, actor: &mut A, ctx: &mut A::Context, in_hand: &Arc<InHand>);
-
-    /// The message's type, for reports.
-    fn name(&self) -> &'static str;
-}
-
-impl<A, M> Letter<A> for Envelope<M>
-where
-    A: Actor + Handler<M>,
-    M: Message + Send + 'static,
-    M::Result: Send,
-{
-    fn deliver(self: Box<Self>, actor: &mut A, ctx: &mut A::Context, in_hand: &Arc<InHand>) {
-        let Self { message, reply } = *self;
-        // Whoever gave up waiting was told so; doing the work now would only make the others wait.
-        if reply.as_ref().is_some_and(oneshot::Sender::is_closed) {
-            return;
-        }
-        let (answer, mut answered) = oneshot::channel();
-        actor.handle(message, ctx).handle(ctx, Some(answer));
-        match answered.try_recv() {
-            Ok(answer) => pass_on(reply, answer),
-            Err(oneshot::error::TryRecvError::Closed) => drop(reply),
-            Err(oneshot::error::TryRecvError::Empty) => {
-                let taken = in_hand.take();
-                actix_rt::spawn(async move {
-                    let answer = answered.await;
-                    drop(taken);
-                    if let Ok(answer) = answer {
-                        pass_on(reply, answer);
-                    }
-                });
-            }
-        }
-    }
-
-    fn name(&self) -> &'static str {
-        type_name::<M>()
-    }
-}
-
-fn pass_on<T>(reply: Option<oneshot::Sender<T>>, answer: T) {
-    if let Some(reply) = reply {
-        // The asker may have stopped waiting, and was then told so by its own time limit.
-        let _ = reply.send(answer);
-    }
-}
-
-/// How many messages were taken from the mailbox whose answers are still being worked on.
-#[derive(Debug, Default)]
-pub(crate) struct InHand {
-    count: AtomicUsize,
-    finished: Notify,
-}
-
-impl InHand {
-    fn take(self: &Arc<Self>) -> Taken {
-        self.count.fetch_add(1, Ordering::SeqCst);
-        Taken(Arc::clone(self))
-    }
-
-    /// Waits until nothing is in hand.
-    pub(crate) async fn finished(&self) {
-        loop {
-            let finished = self.finished.notified();
-            if self.count.load(Ordering::SeqCst) == 0 {
-                return;
-            }
-            finished.await;
-        }
-    }
-}
-
-/// One message in hand; it is out of hand when this is dropped.
-struct Taken(Arc<InHand>);
-
-impl Drop for Taken {
-    fn drop(&mut self) {
-        if self.0.count.fetch_sub(1, Ordering::SeqCst) == 1 {
-            self.0.finished.notify_waiters();
-        }
-    }
-}
+use crate::{
+    envelope::{InHand, Letter},
+    survive::survive,
+};
 
 /// Why a letter was not taken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -329,5 +219,78 @@ fn wake<A>(mut letters: MutexGuard<'_, Letters<A>>) {
     drop(letters);
     if let Some(reader) = reader {
         reader.wake();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use actix::Context;
+    use futures_util::FutureExt;
+
+    use super::*;
+
+    struct Nobody;
+
+    impl Actor for Nobody {
+        type Context = Context<Self>;
+    }
+
+    struct Blank;
+
+    impl Letter<Nobody> for Blank {
+        fn deliver(self: Box<Self>, _: &mut Nobody, _: &mut Context<Nobody>, _: &Arc<InHand>) {}
+
+        fn name(&self) -> &'static str {
+            "blank"
+        }
+    }
+
+    fn mailbox() -> Mailbox<Nobody> {
+        Mailbox::new(
+            2,
+            #[cfg(feature = "chaos")]
+            Arc::default(),
+        )
+    }
+
+    fn takes(mailbox: &Mailbox<Nobody>) -> Option<Box<dyn Letter<Nobody>>> {
+        match mailbox.poll_next(Waker::noop()) {
+            Poll::Ready(Next::Letter(letter)) => Some(letter),
+            Poll::Ready(Next::Closed) | Poll::Pending => None,
+        }
+    }
+
+    #[test]
+    fn a_held_mailbox_keeps_letters_for_the_next_reader() {
+        let mailbox = mailbox();
+        mailbox.hold();
+        assert_eq!(mailbox.post(Box::new(Blank)), Ok(()));
+        assert!(takes(&mailbox).is_none());
+        mailbox.open();
+        assert!(takes(&mailbox).is_some());
+    }
+
+    #[test]
+    fn a_mailbox_that_was_emptied_never_takes_a_letter_again() {
+        let mailbox = mailbox();
+        assert_eq!(mailbox.post(Box::new(Blank)), Ok(()));
+        let mut emptied = Box::pin(mailbox.empty());
+        assert_eq!(emptied.as_mut().now_or_never(), None);
+        assert_eq!(mailbox.post(Box::new(Blank)), Err(Refused::Down));
+        assert!(takes(&mailbox).is_some() && takes(&mailbox).is_none());
+        assert_eq!(emptied.now_or_never(), Some(()));
+        mailbox.hold();
+        assert_eq!(mailbox.post(Box::new(Blank)), Err(Refused::Down));
+    }
+
+    #[test]
+    fn an_abandoned_mailbox_drops_what_waits_and_says_so() {
+        let mailbox = mailbox();
+        assert_eq!(mailbox.post(Box::new(Blank)), Ok(()));
+        assert_eq!(mailbox.abandoned().now_or_never(), None);
+        mailbox.abandon();
+        assert_eq!((mailbox.depth(), mailbox.abandoned().now_or_never()), (0, Some(())));
+        mailbox.open();
+        assert_eq!(mailbox.post(Box::new(Blank)), Err(Refused::Down));
     }
 }

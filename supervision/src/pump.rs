@@ -11,9 +11,10 @@ use actix::{Actor, ActorFuture, AsyncContext};
 use tokio::sync::mpsc;
 
 use crate::{
+    envelope::{InHand, Letter},
     fence,
     incarnation::LifeNews,
-    mailbox::{InHand, Letter, Mailbox, Next},
+    mailbox::{Mailbox, Next},
 };
 
 /// How long an actor may handle letters before the others on its thread have their turn.

@@ -11,10 +11,10 @@ use tracing::error;
 use crate::chaos::Stir;
 use crate::{
     Handle, Spec, StartError, Tree,
+    envelope::{InHand, Letter},
     guest::{Door, Guest, Stay},
     handle::Slot,
     incarnation::{Birth, Exit, live},
-    mailbox::{InHand, Letter},
     orders::{Manner, Orders},
     pump::{Carry, Pump},
     survive::survive,

@@ -57,7 +57,7 @@ async fn a_supervisor_that_fails_three_times_escalates() {
         assert!(escalated.try_recv().is_err());
         assert!(tree.chaos_break_keeper("worker"));
     }
-    let why = escalated.recv().await.unwrap();
+    let why = tokio::time::timeout(SOON, escalated.recv()).await.unwrap().unwrap();
     assert!(matches!(
         why,
         Escalation::SupervisorFailed {

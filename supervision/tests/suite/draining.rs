@@ -76,6 +76,30 @@ async fn ask(handle: weighbridge_supervision::Handle<Witness>) -> Result<u32, As
 }
 
 #[actix::test]
+async fn what_waits_is_handled_before_the_end() {
+    let (tree, fate) = (
+        tree(Policy {
+            frozen_after: SOON,
+            ..quick()
+        }),
+        Arc::<Fate>::default(),
+    );
+    let spec = Spec::new("worker", "worker").mailbox(usize::MAX);
+    let worker = tree.start(spec, move || Worker::new(&fate)).unwrap();
+    let ((entered, has_entered), (release, until_released)) = (oneshot::channel(), mpsc::channel());
+    worker.tell(Block(entered, until_released)).unwrap();
+    has_entered.await.unwrap();
+    for _ in 0..200_000 {
+        worker.tell(Count).unwrap();
+    }
+    let (last, late) = tokio::join!(worker.ask(Count, SOON), async {
+        release.send(()).unwrap();
+        tree.drain(SOON).await
+    });
+    assert_eq!((last, late), (Ok(200_001), Vec::new()));
+}
+
+#[actix::test]
 async fn who_does_not_end_in_time_is_named_and_left_behind() {
     let (tree, fate) = (
         tree(Policy {

@@ -219,7 +219,7 @@ async fn an_arbiter_that_holds_sockets_is_not_replaced_but_escalates() {
     let ((entered, has_entered), (release, until_released)) = (oneshot::channel(), mpsc::channel());
     live.tell(Block(entered, until_released)).unwrap();
     has_entered.await.unwrap();
-    let why = escalated.recv().await.unwrap();
+    let why = tokio::time::timeout(SOON, escalated.recv()).await.unwrap().unwrap();
     assert!(matches!(&why, Escalation::BoundArbiterSilent { name, silent }
         if &**name == "live-1" && *silent >= Duration::from_millis(300)));
     assert_eq!(times.load(Ordering::SeqCst), 1);
