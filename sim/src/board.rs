@@ -157,15 +157,14 @@ async fn powered(address: SocketAddr, mood: &mut watch::Receiver<Mood>) -> Optio
 /// Shows what one sender sends, until it goes or is replaced.
 async fn serve(mut stream: TcpStream, mut mood: watch::Receiver<Mood>, show: watch::Sender<Screen>) {
     let mut text = Vec::new();
-    let mut bytes = [0; 512];
+    let mut bytes = [0; 2048];
     loop {
-        let pause = match *mood.borrow_and_update() {
-            Mood::Slow(pause) => pause,
-            Mood::On | Mood::Off => Duration::ZERO,
-        };
-        tokio::select! {
-            () = sleep(pause) => {}
-            _ = mood.changed() => continue,
+        let now = *mood.borrow_and_update();
+        if let Mood::Slow(pause) = now {
+            tokio::select! {
+                () = sleep(pause) => {}
+                _ = mood.changed() => continue,
+            }
         }
         match stream.read(&mut bytes).await {
             Ok(count) if count > 0 => text.extend_from_slice(&bytes[..count]),

@@ -39,7 +39,7 @@ struct Place {
     vehicle_id: i64,
     driver_id: i64,
     entry: Entry,
-    /// When it was taken: older lines do not have it.
+    /// A line that was asked for before does not have it, or not as it is now.
     since: Instant,
 }
 
@@ -87,14 +87,12 @@ impl Driver {
                     (done, known) = (Done::default(), Some(place.entry.clone()));
                 }
                 Step::Drive(station) => {
-                    let stay = self.obey(&place, station, visit, pass).await?;
-                    done.obeyed = known.clone();
-                    done.weighed |= stay.is_some_and(|stay| {
-                        let confirmed = stay.is_confirmed();
+                    if let Some(stay) = self.obey(&place, station, visit, pass).await? {
+                        done.obeyed.clone_from(&known);
+                        done.weighed |= stay.is_confirmed();
                         last_stay = Some(stay);
-                        confirmed
-                    });
-                    place.since = Instant::now();
+                        place.since = Instant::now();
+                    }
                 }
                 Step::AskBack => self.ask(self.server.put_back(place.entry.id).await).await,
                 Step::AskDecision => {
@@ -138,14 +136,13 @@ impl Driver {
     async fn check_in(&self) -> Place {
         let key = Uuid::new_v4();
         loop {
-            let since = Instant::now();
             let refusal = match self.registry.ids(&self.server, &self.truck).await {
                 Ok((vehicle_id, driver_id)) => {
                     let place = |entry| Place {
                         vehicle_id,
                         driver_id,
                         entry,
-                        since,
+                        since: Instant::now(),
                     };
                     match self.server.check_in(vehicle_id, driver_id, self.direction(), key).await {
                         Ok(entry) => return place(entry),

@@ -69,7 +69,9 @@ async fn stays_of(
         ended()
     };
     tokio::select! {
-        stays = timeout(Duration::from_mins(1), watching) => stays.expect("the yard is wedged"),
+        stays = timeout(Duration::from_mins(1), watching) => stays.unwrap_or_else(|_| {
+            panic!("the yard is wedged:\n{}\n{:?}\n{:#?}", yard.states(), traffic.lineup().entries(), yard.truth())
+        }),
         () = edge(Arc::clone(&yard), office, news) => unreachable!(),
         broken = traffic.run() => panic!("{broken:?}"),
     }
