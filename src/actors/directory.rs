@@ -1,8 +1,14 @@
 //! Finds the actors by what they stand for. Their names are those of the interface: `indicator-3`, `queue-1`, `edge-link-2`.
 
+use tracing::warn;
 use weighbridge_supervision::{Handle, Tree};
 
-use super::{edge_link::EdgeLink, indicator::Indicator, queue::Queue};
+use super::{
+    edge_link::EdgeLink,
+    indicator::{Indicator, StationTouched},
+    queue::{LineMoved, Queue},
+};
+use crate::db::ledger::Changes;
 
 /// Whom to ask about a station, a site or an edge. Clones are the same directory.
 #[derive(Clone, Debug)]
@@ -31,6 +37,27 @@ impl Directory {
     /// None while the edge is not connected to this server.
     pub fn edge_link(&self, edge_id: i64) -> Option<Handle<EdgeLink>> {
         self.tree.find(&edge_link_name(edge_id))
+    }
+
+    /// Tells a station that it, and these records, are no longer what they were.
+    pub fn touch_station(&self, station_id: i64, records: Vec<i64>) {
+        if let Some(indicator) = self.indicator(station_id) {
+            indicator.listener().announce(StationTouched { records });
+        }
+    }
+
+    /// Tells stations and lines what a transaction has changed, and logs what staff must look at.
+    pub fn announce(&self, changes: &Changes) {
+        for alarm in &changes.alarms {
+            metrics::counter!("station_alarms_total", "code" => alarm.code).increment(1);
+            warn!(station.id = alarm.station_id, alarm.code = alarm.code, "{}", alarm.text);
+        }
+        for (station, records) in &changes.stations {
+            self.touch_station(*station, records.clone());
+        }
+        for queue in changes.sites.iter().filter_map(|site| self.queue(*site)) {
+            queue.listener().announce(LineMoved);
+        }
     }
 }
 

@@ -10,7 +10,7 @@ use weighbridge_supervision::{Handle, Listener};
 use super::{
     directory::Directory,
     edge_link::ShowOnBoard,
-    indicator::{CurrentState, StationTouched},
+    indicator::CurrentState,
     live::{Json, QueueChanged},
     repository::{Queries, Repository},
     screen::QueueItem,
@@ -19,7 +19,7 @@ use crate::{
     db::{
         DbError,
         station_view::{StationView, StationViews},
-        wait_queue::{CallNext, Called, Cancel, CheckIn, Entry, ExpireCalls, Line},
+        wait_queue::{CallNext, Called, Cancel, CheckIn, Entry, ExpireCalls, Joined, Line},
     },
     domain::board_text::board_text,
 };
@@ -27,9 +27,9 @@ use crate::{
 const BETWEEN_LOOKS: Duration = Duration::from_secs(2);
 const ASK_WITHIN: Duration = Duration::from_secs(2);
 
-/// A truck joins the line. Asked by the handlers of HTTP; answers its entry.
+/// A truck joins the line. Asked by the handlers of HTTP; answers its entry, or why it has none.
 #[derive(Debug, Message)]
-#[rtype(result = "Result<Entry, DbError>")]
+#[rtype(result = "Result<Joined, DbError>")]
 pub struct JoinLine(pub CheckIn);
 
 /// Calls the next truck to a station, or a certain one. Asked by the handlers of HTTP; answers who was called.
@@ -40,12 +40,10 @@ pub struct CallTruck {
     pub entry_id: Option<i64>,
 }
 
-/// Takes an entry out of the line. Asked by the handlers of HTTP.
-#[derive(Clone, Copy, Debug, Message)]
-#[rtype(result = "Result<(), DbError>")]
-pub struct CancelEntry {
-    pub entry_id: i64,
-}
+/// Takes an entry out of the line. Asked by the handlers of HTTP; answers how it ended, or none where it had ended before.
+#[derive(Debug, Message)]
+#[rtype(result = "Result<Option<Entry>, DbError>")]
+pub struct CancelEntry(pub Cancel);
 
 /// Nothing stands on a station and nobody is called there. Announced by its Indicator; the queue then calls the next truck.
 #[derive(Clone, Copy, Debug, Message)]
@@ -250,10 +248,8 @@ impl Work {
                 "number {} is called to station {station_id}",
                 entry.queue_number
             );
-            if let Some(indicator) = self.directory.indicator(station_id) {
-                let records = entry.record_id.into_iter().collect();
-                indicator.listener().announce(StationTouched { records });
-            }
+            self.directory
+                .touch_station(station_id, entry.record_id.into_iter().collect());
         }
         Ok(called)
     }
@@ -269,7 +265,7 @@ impl Actor for Queue {
 }
 
 impl Handler<JoinLine> for Queue {
-    type Result = ResponseActFuture<Self, Result<Entry, DbError>>;
+    type Result = ResponseActFuture<Self, Result<Joined, DbError>>;
 
     fn handle(&mut self, JoinLine(check_in): JoinLine, _: &mut Context<Self>) -> Self::Result {
         let repository = self.repository.clone();
@@ -295,11 +291,17 @@ impl Handler<CallTruck> for Queue {
 }
 
 impl Handler<CancelEntry> for Queue {
-    type Result = ResponseActFuture<Self, Result<(), DbError>>;
+    type Result = ResponseActFuture<Self, Result<Option<Entry>, DbError>>;
 
-    fn handle(&mut self, CancelEntry { entry_id }: CancelEntry, _: &mut Context<Self>) -> Self::Result {
-        let repository = self.repository.clone();
-        let cancelling = async move { repository.run(Cancel { entry_id }).await.map(drop) };
+    fn handle(&mut self, CancelEntry(cancel): CancelEntry, _: &mut Context<Self>) -> Self::Result {
+        let (repository, directory) = (self.repository.clone(), self.directory.clone());
+        let cancelling = async move {
+            let cancelled = repository.run(cancel).await?;
+            if let Some(station) = cancelled.as_ref().and_then(|entry| entry.station_id) {
+                directory.touch_station(station, Vec::new());
+            }
+            Ok(cancelled)
+        };
         Box::pin(cancelling.into_actor(self).map(|cancelled, queue, context| {
             queue.look(context);
             cancelled

@@ -34,6 +34,7 @@ pub mod migrate;
 pub mod month;
 pub mod outbox;
 pub mod page;
+pub mod parties;
 pub mod pool;
 pub mod restored;
 pub mod runner;

@@ -14,7 +14,10 @@ use serde_json::{Map, Value, json};
 use weighbridge_supervision::AskError;
 
 use super::code::{Code, FieldCode, Language, field_message, message};
-use crate::{db::DbError, domain::text::LineError};
+use crate::{
+    db::{DbError, parties::Missing},
+    domain::text::LineError,
+};
 
 /// A failure as the client will see it.
 #[derive(Clone, Debug, thiserror::Error)]
@@ -145,6 +148,19 @@ impl From<AskError> for ApiError {
     fn from(error: AskError) -> Self {
         tracing::warn!("an actor gave no answer to a request: {error}");
         Self::new(Code::Unavailable).retry_after(Duration::from_secs(1))
+    }
+}
+
+impl From<Missing> for ApiError {
+    /// An id of a body that names nothing.
+    fn from(missing: Missing) -> Self {
+        let field = match missing {
+            Missing::Vehicle => "vehicle_id",
+            Missing::Driver => "driver_id",
+            Missing::Product => "product_id",
+            Missing::Customer => "customer_id",
+        };
+        Self::field(field, FieldCode::NotFound)
     }
 }
 

@@ -4,6 +4,7 @@
 //! and how often), and reaches a handler, which is parse, ask, render. One file per resource:
 //!
 //! - [`sessions`] is `/auth`
+//! - [`queue`], [`weigh_records`] and [`captures`] are named as their routes
 //! - [`admin`] is `/admin`
 //! - [`system`] is `/healthz`, `/readyz` and `/metrics`; [`docs`] is `/openapi.json` and `/docs`
 //!
@@ -32,6 +33,7 @@ use crate::{
 pub mod admin;
 pub mod answer;
 pub mod auth;
+pub mod captures;
 #[cfg(feature = "chaos")]
 pub mod chaos;
 pub mod code;
@@ -44,6 +46,7 @@ pub mod guesses;
 pub mod hashing;
 pub mod limit;
 pub mod live;
+pub mod queue;
 pub mod read;
 pub mod refresh;
 pub mod rules;
@@ -54,6 +57,7 @@ pub mod tickets;
 pub mod tokens;
 pub mod unknown;
 pub mod upgrade;
+pub mod weigh_records;
 
 /// What handlers need, shared by all workers.
 #[derive(Clone, Debug)]
@@ -132,6 +136,16 @@ fn routes(config: &mut ServiceConfig) {
                 .service(sessions::change_password)
                 .service(sessions::list_sessions)
                 .service(sessions::end_session)
+                .service(queue::show_line)
+                .service(queue::check_in)
+                .service(queue::call_next)
+                .service(queue::call_entry)
+                .service(queue::cancel)
+                .service(weigh_records::list_records)
+                .service(weigh_records::show_record)
+                .service(captures::list_captures)
+                .service(captures::assign_capture)
+                .service(captures::dismiss_capture)
                 .service(edge_link::open)
                 .service(live::issue_ticket)
                 .service(live::open)

@@ -22,18 +22,13 @@ use weighbridge_supervision::AskError;
 
 use super::{EdgeLink, LinkServices};
 use crate::{
-    actors::{
-        indicator::{EventsArrived, StationTouched},
-        queue::LineMoved,
-        repository::Queries,
-    },
+    actors::{indicator::EventsArrived, repository::Queries},
     db::{
         DbError,
         edge_event::{
             Outcome, StoreEvents, Taken, Tally,
             set_aside::{SetAside, Why},
         },
-        ledger::Changes,
     },
     domain::{
         edge_time::ClockModel,
@@ -78,7 +73,7 @@ impl EdgeLink {
         self.stored_at = Some(Instant::now());
         for taken in &stored.come {
             self.count(taken.tally);
-            self.announce(&taken.changes);
+            self.services.directory.announce(&taken.changes);
         }
         let Some(linked) = &mut self.linked else { return };
         linked.awaited = stored.awaited;
@@ -120,24 +115,6 @@ impl EdgeLink {
                 edge.id = edge,
                 "edge {edge} sent {rejected} events that are wrong in themselves; staff must look"
             );
-        }
-    }
-
-    fn announce(&self, changes: &Changes) {
-        for alarm in &changes.alarms {
-            metrics::counter!("station_alarms_total", "code" => alarm.code).increment(1);
-            warn!(station.id = alarm.station_id, alarm.code = alarm.code, "{}", alarm.text);
-        }
-        let directory = &self.services.directory;
-        for (station, records) in &changes.stations {
-            if let Some(indicator) = directory.indicator(*station) {
-                indicator.listener().announce(StationTouched {
-                    records: records.clone(),
-                });
-            }
-        }
-        for queue in changes.sites.iter().filter_map(|site| directory.queue(*site)) {
-            queue.listener().announce(LineMoved);
         }
     }
 }

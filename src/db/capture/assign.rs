@@ -13,6 +13,7 @@ use crate::{
         DbError, Query,
         audit_log::{self, Author, Deed},
         ledger::{self, Changes, Loaded, Wanted},
+        parties::{Missing, Parties},
         schema,
         weight::Weight,
     },
@@ -25,22 +26,12 @@ use crate::{
     },
 };
 
-/// Whose weighing it is.
-#[derive(Clone, Copy, Debug)]
-pub struct Parties {
-    pub vehicle_id: i64,
-    pub driver_id: Option<i64>,
-    pub product_id: Option<i64>,
-    pub customer_id: Option<i64>,
-}
-
 /// What came of a decision by staff.
 #[derive(Clone, Debug)]
 pub enum Decision {
     /// Somebody else decided before, or there is no weight to decide on.
     InvalidState,
-    /// The vehicle is not known or not active.
-    UnknownVehicle,
+    Unknown(Missing),
     Made {
         /// The record that took the weight.
         record_id: Option<i64>,
@@ -85,6 +76,9 @@ struct Found {
 
 impl Assign {
     async fn assign(self, conn: &mut AsyncPgConnection) -> Result<Decision, DbError> {
+        if let Some(missing) = self.parties.missing(conn).await? {
+            return Ok(Decision::Unknown(missing));
+        }
         let row = match self.key {
             CaptureKey::Row(id) => Some(id),
             CaptureKey::Event(epoch, seq) => rejected::make_capture(conn, epoch, seq, &self.author, self.now).await?,
@@ -95,9 +89,6 @@ impl Assign {
         let Some(found) = unassigned(conn, row).await? else {
             return Ok(Decision::InvalidState);
         };
-        if !self.vehicle_is_active(conn).await? {
-            return Ok(Decision::UnknownVehicle);
-        }
         let open = self.open_record(conn).await?;
         let wanted = Wanted {
             stations: [found.station_id].into(),
@@ -128,13 +119,12 @@ impl Assign {
         let zone = ledger.sites.get(&site_id)?.zone;
         let vehicle = ledger.vehicles.get(&self.parties.vehicle_id)?.clone();
         let still_open = |id: &i64| ledger.records.get(id).is_some_and(|record| record.status.is_open());
-        let record_id = match open.filter(still_open) {
-            Some(id) => id,
-            None => {
-                let id = ledger.fresh_record_ids.pop()?;
-                ledger.records.insert(id, Row::new(self.new_record(found, site_id)));
-                id
-            }
+        let record_id = if let Some(id) = open.filter(still_open) {
+            id
+        } else {
+            let id = ledger.fresh_record_ids.pop()?;
+            ledger.records.insert(id, Row::new(self.new_record(found, site_id)));
+            id
         };
         let pass = Pass {
             weight: found.weight,
@@ -169,17 +159,6 @@ impl Assign {
             slip: None,
             revision: 1,
         }
-    }
-
-    async fn vehicle_is_active(&self, conn: &mut AsyncPgConnection) -> Result<bool, DbError> {
-        use schema::vehicle::dsl;
-        let active: Option<i64> = dsl::vehicle
-            .filter(dsl::id.eq(self.parties.vehicle_id).and(dsl::is_active))
-            .select(dsl::id)
-            .first(conn)
-            .await
-            .optional()?;
-        Ok(active.is_some())
     }
 
     /// The record that waits for this vehicle's second pass.

@@ -3,7 +3,9 @@
 use chrono::{DateTime, Utc};
 use diesel::{prelude::*, sql_types};
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
+use uuid::Uuid;
 
+use super::CaptureKey;
 use crate::db::{
     DbError, Query,
     page::{Listed, Slice},
@@ -56,14 +58,16 @@ pub struct CapturesIn {
 const CAPTURES: &str = "\
     SELECT c.id::text AS key, c.station_id, s.name::text AS station_name, c.weight, c.captured_at, c.state::text, c.gap, \
       c.record_id, c.decided_why AS reason, z.time_zone::text \
-    FROM capture c JOIN weigh_station s ON s.id = c.station_id JOIN site z ON z.id = s.site_id \
-    WHERE c.state = $1 AND ($2::bigint IS NULL OR c.station_id = $2)";
+    FROM capture c JOIN weigh_station s ON s.id = c.station_id JOIN site z ON z.id = s.site_id";
 
 const EVENTS: &str = "\
     SELECT replace(e.epoch::text, '-', '') || '-' || e.seq AS key, e.station_id, s.name::text AS station_name, e.weight, \
-      e.received_at AS captured_at, e.status::text AS state, false AS gap, NULL::bigint AS record_id, e.reason, \
-      coalesce(z.time_zone, 'Asia/Seoul')::text AS time_zone \
-    FROM edge_event e LEFT JOIN weigh_station s ON s.id = e.station_id LEFT JOIN site z ON z.id = s.site_id \
+      e.received_at AS captured_at, e.status::text AS state, false AS gap, NULL::bigint AS record_id, \
+      coalesce(e.decided_why, e.reason) AS reason, coalesce(z.time_zone, 'Asia/Seoul')::text AS time_zone \
+    FROM edge_event e LEFT JOIN weigh_station s ON s.id = e.station_id LEFT JOIN site z ON z.id = s.site_id";
+
+const OF_STATE: &str = "WHERE c.state = $1 AND ($2::bigint IS NULL OR c.station_id = $2)";
+const UNDECIDED: &str = "\
     WHERE e.status IN ('REJECTED', 'QUARANTINED') AND e.decided_at IS NULL AND $1 <> '' \
       AND ($2::bigint IS NULL OR e.station_id = $2)";
 
@@ -78,10 +82,10 @@ impl Query for CapturesIn {
 
     async fn run(self, conn: &mut AsyncPgConnection) -> Result<Listed<CaptureItem>, DbError> {
         let (from, state) = match self.state {
-            State::Unassigned => (CAPTURES, "UNASSIGNED"),
-            State::Assigned => (CAPTURES, "ASSIGNED"),
-            State::Dismissed => (CAPTURES, "DISMISSED"),
-            State::Rejected => (EVENTS, "REJECTED"),
+            State::Unassigned => (format!("{CAPTURES} {OF_STATE}"), "UNASSIGNED"),
+            State::Assigned => (format!("{CAPTURES} {OF_STATE}"), "ASSIGNED"),
+            State::Dismissed => (format!("{CAPTURES} {OF_STATE}"), "DISMISSED"),
+            State::Rejected => (format!("{EVENTS} {UNDECIDED}"), "REJECTED"),
         };
         let total: Total = diesel::sql_query(format!("SELECT count(*) AS total FROM ({from}) all_of_it"))
             .bind::<sql_types::Text, _>(state)
@@ -99,5 +103,32 @@ impl Query for CapturesIn {
             items,
             total: total.total,
         })
+    }
+}
+
+/// One capture, whatever its state, or one event that was set aside. `NotFound` where there is none.
+#[derive(Clone, Copy, Debug)]
+pub struct CaptureNamed(pub CaptureKey);
+
+impl Query for CaptureNamed {
+    type Output = CaptureItem;
+
+    async fn run(self, conn: &mut AsyncPgConnection) -> Result<CaptureItem, DbError> {
+        let found = match self.0 {
+            CaptureKey::Row(id) => {
+                diesel::sql_query(format!("{CAPTURES} WHERE c.id = $1"))
+                    .bind::<sql_types::BigInt, _>(id)
+                    .get_result(conn)
+                    .await
+            }
+            CaptureKey::Event(epoch, seq) => {
+                diesel::sql_query(format!("{EVENTS} WHERE e.epoch = $1 AND e.seq = $2"))
+                    .bind::<sql_types::Uuid, _>(Uuid::from_u128(epoch.bits()))
+                    .bind::<sql_types::BigInt, _>(seq)
+                    .get_result(conn)
+                    .await
+            }
+        };
+        Ok(found?)
     }
 }

@@ -12,9 +12,9 @@ pub mod rejected;
 
 use weighbridge_protocol::Epoch;
 
-pub use assign::{Assign, Decision, Parties};
+pub use assign::{Assign, Decision};
 pub use dismiss::Dismiss;
-pub use list::{CaptureItem, CapturesIn, State};
+pub use list::{CaptureItem, CaptureNamed, CapturesIn, State};
 
 /// How staff name a capture: a captured weight by its row, an event that was set aside by its identity.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -6,14 +6,16 @@ use diesel_async::{AsyncConnection, AsyncPgConnection, RunQueryDsl};
 
 use super::line::{Entry, EntryById};
 use crate::{
-    db::{DbError, Query, schema},
+    db::{
+        DbError, Query,
+        parties::{Missing, Parties},
+        schema,
+    },
     domain::slip::local_day,
 };
 
-/// Checks a driver in with a vehicle. A vehicle on its second pass comes back to its open record.
-///
-/// Refused with `Conflict` where the driver (`wait_queue_one_open_per_driver`) or the vehicle
-/// (`vehicle_already_queued`) stands in a line already, and with `NotFound` for a driver, vehicle or site that is not active.
+/// Checks a driver in with a vehicle. A vehicle on its second pass comes back to its open record. `NotFound` where the site
+/// is not in use.
 #[derive(Clone, Debug)]
 pub struct CheckIn {
     pub site_id: i64,
@@ -28,14 +30,32 @@ pub struct CheckIn {
     pub now: DateTime<Utc>,
 }
 
-impl Query for CheckIn {
-    type Output = Entry;
+/// Why a truck did not join the line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NotJoined {
+    /// Its driver or its vehicle stands in a line already.
+    AlreadyQueued,
+    Unknown(Missing),
+}
 
-    async fn run(self, conn: &mut AsyncPgConnection) -> Result<Entry, DbError> {
-        conn.transaction::<_, DbError, _>(async |conn| self.join(conn).await)
-            .await
+pub type Joined = Result<Entry, NotJoined>;
+
+impl Query for CheckIn {
+    type Output = Joined;
+
+    async fn run(self, conn: &mut AsyncPgConnection) -> Result<Joined, DbError> {
+        let joining = conn.transaction::<_, DbError, _>(async |conn| self.join(conn).await);
+        match joining.await {
+            Err(DbError::Conflict { constraint, .. }) if constraint == ONE_OPEN_PER_DRIVER => {
+                Ok(Err(NotJoined::AlreadyQueued))
+            }
+            other => other,
+        }
     }
 }
+
+/// The index that lets a driver stand in one line at a time.
+const ONE_OPEN_PER_DRIVER: &str = "wait_queue_one_open_per_driver";
 
 #[derive(QueryableByName)]
 struct Number {
@@ -44,21 +64,41 @@ struct Number {
 }
 
 impl CheckIn {
-    async fn join(self, conn: &mut AsyncPgConnection) -> Result<Entry, DbError> {
-        use schema::wait_queue::dsl;
+    async fn join(self, conn: &mut AsyncPgConnection) -> Result<Joined, DbError> {
         let day = self.local_day(conn).await?;
-        self.parties_are_active(conn).await?;
-        self.vehicle_is_not_queued(conn).await?;
+        if let Some(missing) = self.parties().missing(conn).await? {
+            return Ok(Err(NotJoined::Unknown(missing)));
+        }
+        if self.vehicle_is_queued(conn).await? {
+            return Ok(Err(NotJoined::AlreadyQueued));
+        }
         let open_record = self.open_record(conn).await?;
         let number = next_number(conn, self.site_id, day).await?;
-        // Numbers start anew each day; those who still wait from yesterday stay before them.
-        let position = position_of(day, number);
-        let id: i64 = diesel::insert_into(dsl::wait_queue)
+        let id = self.insert(conn, day, number, open_record).await?;
+        let entry = EntryById { id }.run(conn).await?;
+        let row = schema::wait_queue::table.filter(schema::wait_queue::id.eq(id));
+        diesel::update(row)
+            .set(schema::wait_queue::estimated_time.eq(entry.estimated_time))
+            .execute(conn)
+            .await?;
+        Ok(Ok(entry))
+    }
+
+    async fn insert(
+        self,
+        conn: &mut AsyncPgConnection,
+        on: NaiveDate,
+        number: i32,
+        open_record: Option<i64>,
+    ) -> Result<i64, DbError> {
+        use schema::wait_queue::dsl;
+        let id = diesel::insert_into(dsl::wait_queue)
             .values((
                 dsl::site_id.eq(self.site_id),
-                dsl::day.eq(day),
+                dsl::day.eq(on),
                 dsl::queue_number.eq(number),
-                dsl::position.eq(position),
+                // Numbers start anew each day; those who still wait from yesterday stay before them.
+                dsl::position.eq(position_of(on, number)),
                 dsl::driver_id.eq(self.driver_id),
                 dsl::vehicle_id.eq(self.vehicle_id),
                 dsl::product_id.eq(self.product_id),
@@ -72,12 +112,16 @@ impl CheckIn {
             .returning(dsl::id)
             .get_result(conn)
             .await?;
-        let entry = EntryById { id }.run(conn).await?;
-        diesel::update(dsl::wait_queue.filter(dsl::id.eq(id)))
-            .set(dsl::estimated_time.eq(entry.estimated_time))
-            .execute(conn)
-            .await?;
-        Ok(entry)
+        Ok(id)
+    }
+
+    const fn parties(&self) -> Parties {
+        Parties {
+            vehicle_id: self.vehicle_id,
+            driver_id: Some(self.driver_id),
+            product_id: self.product_id,
+            customer_id: self.customer_id,
+        }
     }
 
     async fn local_day(&self, conn: &mut AsyncPgConnection) -> Result<NaiveDate, DbError> {
@@ -90,25 +134,15 @@ impl CheckIn {
         Ok(local_day(self.now, zone.parse().unwrap_or(chrono_tz::Asia::Seoul)))
     }
 
-    async fn parties_are_active(&self, conn: &mut AsyncPgConnection) -> Result<(), DbError> {
-        use schema::{driver, vehicle};
-        let _: i64 = driver::table
-            .filter(driver::id.eq(self.driver_id).and(driver::is_active))
-            .select(driver::id)
-            .first(conn)
-            .await?;
-        let _: i64 = vehicle::table
-            .filter(vehicle::id.eq(self.vehicle_id).and(vehicle::is_active))
+    /// The vehicle's row is locked, so two clerks cannot both find it free.
+    async fn vehicle_is_queued(&self, conn: &mut AsyncPgConnection) -> Result<bool, DbError> {
+        use schema::{vehicle, wait_queue::dsl};
+        vehicle::table
+            .filter(vehicle::id.eq(self.vehicle_id))
             .select(vehicle::id)
             .for_no_key_update()
-            .first(conn)
+            .first::<i64>(conn)
             .await?;
-        Ok(())
-    }
-
-    /// The vehicle's row is locked, so two clerks cannot both find it free.
-    async fn vehicle_is_not_queued(&self, conn: &mut AsyncPgConnection) -> Result<(), DbError> {
-        use schema::wait_queue::dsl;
         let queued: Option<i64> = dsl::wait_queue
             .filter(
                 dsl::vehicle_id
@@ -119,13 +153,7 @@ impl CheckIn {
             .first(conn)
             .await
             .optional()?;
-        match queued {
-            Some(_) => Err(DbError::Conflict {
-                constraint: "vehicle_already_queued".to_owned(),
-                message: format!("vehicle {} stands in a line already", self.vehicle_id),
-            }),
-            None => Ok(()),
-        }
+        Ok(queued.is_some())
     }
 
     async fn open_record(&self, conn: &mut AsyncPgConnection) -> Result<Option<i64>, DbError> {

@@ -3,39 +3,58 @@
 use chrono::{DateTime, Utc};
 use diesel::prelude::*;
 use diesel_async::{AsyncConnection, AsyncPgConnection, RunQueryDsl};
+use serde_json::json;
 
+use super::line::{Entry, EntryById};
 use crate::{
-    db::{DbError, Query, audit_log, schema},
+    db::{
+        DbError, Query,
+        audit_log::{self, Author, Deed},
+        schema,
+    },
     domain::weighing::leaving::removal,
 };
 
-/// Takes an open entry, or one under review, out of the line. `NotFound` where there is none.
-#[derive(Clone, Copy, Debug)]
+/// Takes an open entry, or one that waits for a decision, out of the line. `NotFound` where there is no such entry.
+#[derive(Clone, Debug)]
 pub struct Cancel {
     pub entry_id: i64,
+    pub reason: String,
+    pub author: Author,
 }
 
 impl Query for Cancel {
-    /// The site whose line has moved.
-    type Output = i64;
+    /// The entry as it ended, which still names its station; none where it had ended before, or its truck is being weighed.
+    type Output = Option<Entry>;
 
-    async fn run(self, conn: &mut AsyncPgConnection) -> Result<i64, DbError> {
-        conn.transaction::<_, DbError, _>(async |conn| {
-            use schema::wait_queue::dsl;
-            let open = dsl::wait_queue.filter(dsl::id.eq(self.entry_id)).filter(
-                dsl::status
-                    .eq_any(["WAITING", "CALLED", "REVIEW", "NO_SHOW"])
-                    .and(dsl::capture_id.is_null()),
-            );
-            let (site_id, record_id): (i64, Option<i64>) = open
-                .select((dsl::site_id, dsl::record_id))
-                .for_no_key_update()
-                .first(conn)
-                .await?;
-            end(conn, self.entry_id, "CANCELLED", record_id).await?;
-            Ok(site_id)
-        })
-        .await
+    async fn run(self, conn: &mut AsyncPgConnection) -> Result<Option<Entry>, DbError> {
+        conn.transaction::<_, DbError, _>(async |conn| self.cancel(conn).await)
+            .await
+    }
+}
+
+impl Cancel {
+    async fn cancel(self, conn: &mut AsyncPgConnection) -> Result<Option<Entry>, DbError> {
+        use schema::wait_queue::dsl;
+        let (status, record_id, capture_id): (String, Option<i64>, Option<i64>) = dsl::wait_queue
+            .filter(dsl::id.eq(self.entry_id))
+            .select((dsl::status, dsl::record_id, dsl::capture_id))
+            .for_no_key_update()
+            .first(conn)
+            .await?;
+        let may_end = ["WAITING", "CALLED", "REVIEW", "NO_SHOW"].contains(&status.as_str());
+        if !may_end || capture_id.is_some() {
+            return Ok(None);
+        }
+        end(conn, self.entry_id, "CANCELLED", record_id).await?;
+        let deed = Deed {
+            action: "queue.cancel",
+            subject: format!("wait_queue {}", self.entry_id),
+            before: Some(json!({ "status": status })),
+            after: Some(json!({ "status": "CANCELLED", "reason": self.reason })),
+        };
+        audit_log::by_user(conn, &self.author, deed).await?;
+        EntryById { id: self.entry_id }.run(conn).await.map(Some)
     }
 }
 

@@ -4,7 +4,10 @@ use chrono::{DateTime, Utc};
 use diesel::{prelude::*, sql_types};
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
 
-use crate::db::{DbError, Query};
+use crate::db::{
+    DbError, Query,
+    page::{Listed, Slice},
+};
 
 /// An entry with what a screen shows of it.
 #[derive(Clone, Debug, QueryableByName)]
@@ -85,6 +88,46 @@ impl Query for Line {
             .bind::<sql_types::BigInt, _>(self.site_id)
             .load(conn)
             .await?)
+    }
+}
+
+/// The lines of a site, or of all sites in use, one after the other. Asked by the handlers of HTTP.
+#[derive(Clone, Copy, Debug)]
+pub struct Lines {
+    pub site_id: Option<i64>,
+    pub slice: Slice,
+}
+
+impl Query for Lines {
+    type Output = Listed<Entry>;
+
+    async fn run(self, conn: &mut AsyncPgConnection) -> Result<Listed<Entry>, DbError> {
+        let mut entries = Vec::new();
+        for site_id in self.sites(conn).await? {
+            entries.extend(Line { site_id }.run(conn).await?);
+        }
+        let total = i64::try_from(entries.len()).unwrap_or(i64::MAX);
+        let first = usize::try_from(self.slice.offset).unwrap_or(usize::MAX);
+        let most = usize::try_from(self.slice.limit).unwrap_or(usize::MAX);
+        Ok(Listed {
+            items: entries.into_iter().skip(first).take(most).collect(),
+            total,
+        })
+    }
+}
+
+impl Lines {
+    async fn sites(&self, conn: &mut AsyncPgConnection) -> Result<Vec<i64>, DbError> {
+        use crate::db::schema::site::dsl;
+        match self.site_id {
+            Some(site) => Ok(vec![site]),
+            None => Ok(dsl::site
+                .filter(dsl::is_active)
+                .order(dsl::id)
+                .select(dsl::id)
+                .load(conn)
+                .await?),
+        }
     }
 }
 

@@ -11,6 +11,6 @@ pub mod leave;
 pub mod line;
 
 pub use call::{CallNext, Called, Refusal};
-pub use check_in::CheckIn;
+pub use check_in::{CheckIn, Joined, NotJoined};
 pub use leave::{Cancel, ExpireCalls};
-pub use line::{Entry, EntryById, Line};
+pub use line::{Entry, EntryById, Line, Lines};

@@ -1,20 +1,26 @@
 //! Records of some days, newest first.
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, Days, NaiveDate, NaiveTime, TimeZone, Utc};
+use chrono_tz::Tz;
 use diesel::{prelude::*, sql_types};
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
 
 use super::item::{COLUMNS, Item, NAMES};
-use crate::db::{DbError, Query};
+use crate::db::{
+    DbError, Query,
+    page::{Listed, Slice},
+    schema,
+};
 
 /// Which records.
 #[derive(Clone, Debug)]
 pub struct Filter {
-    /// From the beginning of the first day …
-    pub from: DateTime<Utc>,
-    /// … to the beginning of the day after the last.
-    pub until: DateTime<Utc>,
-    pub statuses: Vec<String>,
+    /// The first and the last day, both included, as the site's clock counts them.
+    pub first: NaiveDate,
+    pub last: NaiveDate,
+    /// The zone that counts where no site is named.
+    pub zone: Tz,
+    pub status: &'static str,
     pub site_id: Option<i64>,
     pub station_id: Option<i64>,
     /// A normalised plate, or its last four digits.
@@ -23,18 +29,11 @@ pub struct Filter {
     pub driver_name: Option<String>,
 }
 
-#[derive(Clone, Debug)]
-pub struct Page {
-    pub items: Vec<Item>,
-    pub total: i64,
-}
-
-/// A page of the records that a filter leaves.
+/// A page of the records that a filter leaves. Asked by the handlers of HTTP.
 #[derive(Clone, Debug)]
 pub struct RecordsBetween {
     pub filter: Filter,
-    pub offset: i64,
-    pub limit: i64,
+    pub slice: Slice,
 }
 
 #[derive(QueryableByName)]
@@ -45,17 +44,17 @@ struct Total {
 
 /// Vehicles and drivers are found first, by their own indexes; the records then by theirs.
 const MATCHING: &str = "\
-    r.weighed_at >= $1 AND r.weighed_at < $2 AND r.status = ANY($3) \
+    r.weighed_at >= $1 AND r.weighed_at < $2 AND r.status = $3 \
     AND ($4::bigint IS NULL OR r.site_id = $4) AND ($5::bigint IS NULL OR r.station_id = $5) \
     AND ($6::bigint[] IS NULL OR r.vehicle_id = ANY($6)) AND ($7::bigint[] IS NULL OR r.driver_id = ANY($7))";
 
 /// Binds what `MATCHING` names.
 macro_rules! bound {
-    ($query:expr, $filter:expr, $vehicles:expr, $drivers:expr) => {
+    ($query:expr, $filter:expr, $span:expr, $vehicles:expr, $drivers:expr) => {
         $query
-            .bind::<sql_types::Timestamptz, _>($filter.from)
-            .bind::<sql_types::Timestamptz, _>($filter.until)
-            .bind::<sql_types::Array<sql_types::Text>, _>(&$filter.statuses)
+            .bind::<sql_types::Timestamptz, _>($span.0)
+            .bind::<sql_types::Timestamptz, _>($span.1)
+            .bind::<sql_types::Text, _>($filter.status)
             .bind::<sql_types::Nullable<sql_types::BigInt>, _>($filter.site_id)
             .bind::<sql_types::Nullable<sql_types::BigInt>, _>($filter.station_id)
             .bind::<sql_types::Nullable<sql_types::Array<sql_types::BigInt>>, _>($vehicles)
@@ -64,13 +63,15 @@ macro_rules! bound {
 }
 
 impl Query for RecordsBetween {
-    type Output = Page;
+    type Output = Listed<Item>;
 
-    async fn run(self, conn: &mut AsyncPgConnection) -> Result<Page, DbError> {
-        let vehicles = self.filter.vehicles(conn).await?;
-        let drivers = self.filter.drivers(conn).await?;
+    async fn run(self, conn: &mut AsyncPgConnection) -> Result<Listed<Item>, DbError> {
+        let Self { filter, slice } = self;
+        let span = filter.span(conn).await?;
+        let vehicles = filter.vehicles(conn).await?;
+        let drivers = filter.drivers(conn).await?;
         let count = format!("SELECT count(*) AS total FROM weigh_record r WHERE {MATCHING}");
-        let total: Total = bound!(diesel::sql_query(count), &self.filter, &vehicles, &drivers)
+        let total: Total = bound!(diesel::sql_query(count), &filter, span, &vehicles, &drivers)
             .get_result(conn)
             .await?;
         // The page's keys first: names are looked up for those alone.
@@ -80,12 +81,12 @@ impl Query for RecordsBetween {
              JOIN weigh_record r ON r.id = page.id AND r.weighed_at = page.weighed_at {NAMES} \
              ORDER BY r.weighed_at DESC, r.id DESC"
         );
-        let items = bound!(diesel::sql_query(page), &self.filter, &vehicles, &drivers)
-            .bind::<sql_types::BigInt, _>(self.limit)
-            .bind::<sql_types::BigInt, _>(self.offset)
+        let items = bound!(diesel::sql_query(page), &filter, span, &vehicles, &drivers)
+            .bind::<sql_types::BigInt, _>(slice.limit)
+            .bind::<sql_types::BigInt, _>(slice.offset)
             .load(conn)
             .await?;
-        Ok(Page {
+        Ok(Listed {
             items,
             total: total.total,
         })
@@ -93,6 +94,23 @@ impl Query for RecordsBetween {
 }
 
 impl Filter {
+    /// From the beginning of the first day to the beginning of the day after the last.
+    async fn span(&self, conn: &mut AsyncPgConnection) -> Result<(DateTime<Utc>, DateTime<Utc>), DbError> {
+        use schema::site::dsl;
+        let zone: Option<String> = match self.site_id {
+            Some(site) => dsl::site
+                .filter(dsl::id.eq(site))
+                .select(dsl::time_zone)
+                .first(conn)
+                .await
+                .optional()?,
+            None => None,
+        };
+        let zone = zone.and_then(|zone| zone.parse().ok()).unwrap_or(self.zone);
+        let after = self.last.checked_add_days(Days::new(1)).unwrap_or(NaiveDate::MAX);
+        Ok((begin(self.first, zone), begin(after, zone)))
+    }
+
     async fn vehicles(&self, conn: &mut AsyncPgConnection) -> Result<Option<Vec<i64>>, DbError> {
         let Some(plate) = &self.plate else { return Ok(None) };
         let found = ids(
@@ -109,6 +127,14 @@ impl Filter {
             .await
             .map(Some)
     }
+}
+
+/// A day's first moment. Where clocks skip midnight the day begins an hour later.
+fn begin(day: NaiveDate, zone: Tz) -> DateTime<Utc> {
+    let midnight = day.and_time(NaiveTime::MIN);
+    zone.from_local_datetime(&midnight)
+        .earliest()
+        .map_or_else(|| midnight.and_utc(), |begin| begin.to_utc())
 }
 
 #[derive(QueryableByName)]

@@ -125,7 +125,7 @@ impl Yard {
             priority: None,
             now: Utc::now(),
         };
-        self.run(check_in).await;
+        self.run(check_in).await.unwrap();
         self.call().await.unwrap()
     }
 
