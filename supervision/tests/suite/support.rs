@@ -26,8 +26,8 @@ pub fn quick() -> Policy {
     Policy {
         first_backoff: Duration::from_millis(2),
         longest_backoff: Duration::from_millis(20),
-        first_trial: Duration::from_millis(20),
-        longest_trial: Duration::from_millis(80),
+        first_trial: Duration::from_millis(50),
+        longest_trial: Duration::from_millis(200),
         forgiven_after: Duration::from_millis(100),
         grace: Duration::from_secs(5),
         up_within: Duration::from_secs(5),
