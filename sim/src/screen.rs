@@ -35,7 +35,7 @@ pub async fn show(yard: &Yard, lineup: &Lineup, mut news: broadcast::Receiver<Ne
         tokio::select! {
             event = events.recv() => match event {
                 Ok(YardEvent::Left(stay)) => screen.line(&stay_line(&stay)),
-                Ok(YardEvent::DroveOn(_)) | Err(broadcast::error::RecvError::Lagged(_)) => {}
+                Ok(_) | Err(broadcast::error::RecvError::Lagged(_)) => {}
                 Err(broadcast::error::RecvError::Closed) => return,
             },
             Ok(told) = news.recv() => if let News::Weighing(record) = told

@@ -15,6 +15,13 @@ pub struct Named {
     pub name: String,
 }
 
+/// A driver, and the trucks he drives.
+#[derive(Clone, Debug, Deserialize)]
+pub struct Driver {
+    pub id: i64,
+    pub vehicle_ids: Vec<i64>,
+}
+
 /// An edge as it is made: the key is told this once.
 #[derive(Clone, Debug, Deserialize)]
 pub struct NewEdge {
@@ -40,7 +47,7 @@ impl Server {
         self.list("/vehicles").await
     }
 
-    pub async fn drivers(&self) -> Result<Vec<Named>, SimError> {
+    pub async fn drivers(&self) -> Result<Vec<Driver>, SimError> {
         self.list("/drivers").await
     }
 
@@ -64,13 +71,14 @@ impl Server {
     }
 
     pub async fn make_vehicle(&self, truck: &Truck) -> Result<i64, SimError> {
-        let tare = truck.tare().map(number).transpose()?;
-        let body = json!({
+        let mut body = json!({
             "plate_number": truck.plate,
             "vehicle_type": truck.kind(),
-            "tare_weight": tare,
             "max_load": number(truck.max_load())?,
         });
+        if let Some(tare) = truck.tare() {
+            body["tare_weight"] = number(tare)?;
+        }
         Ok(self.post::<Made>("/vehicles", body).await?.id)
     }
 

@@ -42,18 +42,9 @@ pub struct Unassigned {
 }
 
 impl Server {
-    /// The line as it stands now.
+    /// The line as it stands now: who is called, and who waits.
     pub async fn line(&self) -> Result<Vec<Entry>, SimError> {
-        #[derive(Deserialize)]
-        #[serde(untagged)]
-        enum Line {
-            Plain(Vec<Entry>),
-            Paged { items: Vec<Entry> },
-            Named { entries: Vec<Entry> },
-        }
-        Ok(match self.get("/queue?limit=100").await? {
-            Line::Plain(entries) | Line::Paged { items: entries } | Line::Named { entries } => entries,
-        })
+        self.list("/queue").await
     }
 
     /// Checks a truck in, once for each `key`. `direction` is IN or OUT where it matters.

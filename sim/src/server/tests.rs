@@ -52,7 +52,7 @@ const EXPIRED: (u16, &str) = (
 async fn an_expired_token_is_renewed_and_the_call_repeated() {
     let line = (
         200,
-        r#"{"success":true,"data":{"items":[{"id":1,"queue_number":3,"status":"NO_SHOW","station_id":null}]}}"#,
+        r#"{"success":true,"data":{"items":[{"id":1,"queue_number":3,"status":"NO_SHOW","station_id":null}],"pagination":{"total_pages":1}}}"#,
     );
     let answers = Vec::leak(vec![SIGNED_IN, EXPIRED, RENEWED, line]);
     let (server, asked) = scripted(answers).await;

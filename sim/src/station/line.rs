@@ -21,20 +21,22 @@ impl Default for Line {
 
 impl Line {
     /// Sends the bytes in the time that a UART would take, one start and one stop bit each, until `cut` says stop.
-    pub async fn send(self, pty: &mut Pty, bytes: &[u8], cut: impl Fn() -> bool) {
+    /// Answers whether somebody took all of them.
+    pub async fn send(self, pty: &mut Pty, bytes: &[u8], cut: impl Fn() -> bool) -> bool {
         let Some(byte_time) = self.byte_time() else {
-            pty.put(bytes);
-            return;
+            return pty.put(bytes);
         };
         let mut due = Instant::now();
+        let mut taken = true;
         for byte in bytes {
             due += byte_time;
             sleep_until(due).await;
             if cut() {
-                return;
+                return false;
             }
-            pty.put(&[*byte]);
+            taken &= pty.put(&[*byte]);
         }
+        taken
     }
 
     fn byte_time(self) -> Option<Duration> {

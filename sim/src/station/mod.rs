@@ -45,7 +45,16 @@ pub struct Station {
     deck: Arc<Deck>,
     faults: watch::Sender<Faults>,
     shown: watch::Receiver<Shown>,
+    sent: watch::Receiver<Option<Sent>>,
     work: JoinHandle<()>,
+}
+
+/// A frame that a reader took from its first to its last byte.
+#[derive(Clone, Copy, Debug)]
+pub struct Sent {
+    pub shown: Shown,
+    /// When the last byte left.
+    pub at: Instant,
 }
 
 /// How many times the load is taken for one frame: what sways faster than the frames come is averaged.
@@ -62,12 +71,14 @@ impl Station {
         let faults = watch::Sender::new(Faults::default());
         let mut indicator = Indicator::new(spec.calibration);
         let (show, shown) = watch::channel(indicator.sample(0.0));
+        let (tell_sent, sent) = watch::channel(None);
         let bench = Bench {
             pty: Some(pty),
             deck: Arc::clone(&deck),
             indicator,
             faults: faults.subscribe(),
             show,
+            tell_sent,
             chance: chance.branch(2),
             asked: Vec::new(),
             spec: spec.clone(),
@@ -78,6 +89,7 @@ impl Station {
             deck,
             faults,
             shown,
+            sent,
             work,
         })
     }
@@ -117,6 +129,11 @@ impl Station {
         self.shown.clone()
     }
 
+    /// The newest frame that left whole.
+    pub fn sent(&self) -> watch::Receiver<Option<Sent>> {
+        self.sent.clone()
+    }
+
     pub fn faults(&self) -> Faults {
         *self.faults.borrow()
     }
@@ -151,6 +168,7 @@ struct Bench {
     indicator: Indicator,
     faults: watch::Receiver<Faults>,
     show: watch::Sender<Shown>,
+    tell_sent: watch::Sender<Option<Sent>>,
     chance: Chance,
     /// What came over the line and is no whole request yet.
     asked: Vec<u8>,
@@ -207,11 +225,17 @@ impl Bench {
     async fn send(&mut self, shown: Shown) {
         let faults = *self.faults.borrow();
         let bytes = faults.spoil(self.spec.format.frame(&shown), &mut self.chance);
-        if let Some(pty) = &mut self.pty {
-            self.spec
-                .line
-                .send(pty, &bytes, || self.faults.borrow().unplugged)
-                .await;
+        let Some(pty) = &mut self.pty else { return };
+        let taken = self
+            .spec
+            .line
+            .send(pty, &bytes, || self.faults.borrow().unplugged)
+            .await;
+        if taken && !bytes.is_empty() {
+            self.tell_sent.send_replace(Some(Sent {
+                shown,
+                at: Instant::now(),
+            }));
         }
     }
 }

@@ -51,6 +51,11 @@ async fn a_weight_on_the_deck_trickles_out_of_the_port() {
     assert!(reads > 3, "{} bytes came in {reads} reads", heard.len());
     let port = open(&folder.path().join("station-1")).unwrap();
     hear(port, b"00018340 kg\r\n").await;
+    let mut sent = station.sent();
+    let weight = Kilograms::from_whole(18_340);
+    sent.wait_for(|sent| sent.is_some_and(|sent| sent.shown.weight == weight))
+        .await
+        .unwrap();
 }
 
 #[tokio::test]

@@ -131,7 +131,7 @@ impl Books {
             ["POST ", "queue"] => ok(self.check_in(body)),
             ["GET ", "queue"] => {
                 self.call();
-                ok(json!({ "items": self.entries }))
+                ok(json!({ "items": self.entries, "pagination": { "total_pages": 1 } }))
             }
             ["POST ", "queue", id, "return"] => {
                 let entry = self

@@ -5,17 +5,20 @@ use std::fmt;
 use weighbridge_protocol::Kilograms;
 
 /// One thing that is not as it was.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Finding {
     /// The board said "저장", and the server has no capture of it.
+    #[error("lost: stay {stay}, {plate} on station {station_id}, was told 저장 and has no capture")]
     Lost { stay: u64, plate: String, station_id: i64 },
     /// One stay was captured more than once, gap captures aside.
+    #[error("twice: stay {stay}, {plate}, has captures {captures:?}, expected one")]
     Twice {
         stay: u64,
         plate: String,
         captures: Vec<i64>,
     },
     /// The weight is further from the truth than one division.
+    #[error("altered: capture {capture} of stay {stay}, {plate}, says {weight} kg, expected {truth} kg")]
     Altered {
         stay: u64,
         plate: String,
@@ -24,22 +27,27 @@ pub enum Finding {
         truth: Kilograms,
     },
     /// A capture at a moment when nothing stood there.
+    #[error("phantom: capture {capture} of {weight} kg, but nothing stood on station {station_id}")]
     Phantom {
         capture: i64,
         station_id: i64,
         weight: Kilograms,
     },
     /// A record names another truck than the one that stood there.
+    #[error("wrong truck: record {record} took capture {capture}, but {plate} stood there")]
     WrongTruck { record: i64, capture: i64, plate: String },
     /// The edge said that it had committed this event.
+    #[error("event missing: the edge committed seq {seq} of epoch {epoch}, the server does not have it")]
     EventMissing { epoch: String, seq: i64 },
     /// Numbers of a day that nobody has and nothing explains.
+    #[error("numbers missing: {of} of {day} lack {numbers:?}, expected them without gaps from 1")]
     NumbersMissing {
         of: &'static str,
         day: String,
         numbers: Vec<i64>,
     },
     /// A completed record whose net is not its gross less its tare.
+    #[error("wrong net: record {record} is not gross less tare")]
     WrongNet { record: i64 },
 }
 
@@ -63,70 +71,6 @@ pub struct Verdict {
 impl Verdict {
     pub const fn is_clean(&self) -> bool {
         self.findings.is_empty()
-    }
-}
-
-impl fmt::Display for Finding {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Lost {
-                stay,
-                plate,
-                station_id,
-            } => {
-                write!(
-                    f,
-                    "lost: stay {stay}, {plate} on station {station_id}, was told 저장 and has no capture"
-                )
-            }
-            Self::Twice { stay, plate, captures } => {
-                write!(
-                    f,
-                    "twice: stay {stay}, {plate}, has captures {captures:?}, expected one"
-                )
-            }
-            Self::Altered {
-                stay,
-                plate,
-                capture,
-                weight,
-                truth,
-            } => {
-                write!(
-                    f,
-                    "altered: capture {capture} of stay {stay}, {plate}, says {weight} kg, expected {truth} kg"
-                )
-            }
-            Self::Phantom {
-                capture,
-                station_id,
-                weight,
-            } => {
-                write!(
-                    f,
-                    "phantom: capture {capture} of {weight} kg, but nothing stood on station {station_id}"
-                )
-            }
-            Self::WrongTruck { record, capture, plate } => {
-                write!(
-                    f,
-                    "wrong truck: record {record} took capture {capture}, but {plate} stood there"
-                )
-            }
-            Self::EventMissing { epoch, seq } => {
-                write!(
-                    f,
-                    "event missing: the edge committed seq {seq} of epoch {epoch}, the server does not have it"
-                )
-            }
-            Self::NumbersMissing { of, day, numbers } => {
-                write!(
-                    f,
-                    "numbers missing: {of} of {day} lack {numbers:?}, expected them without gaps from 1"
-                )
-            }
-            Self::WrongNet { record } => write!(f, "wrong net: record {record} is not gross less tare"),
-        }
     }
 }
 

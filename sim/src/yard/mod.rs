@@ -22,7 +22,7 @@ use std::{collections::BTreeMap, path::Path, sync::Arc, time::Duration};
 use chrono::Utc;
 use parking_lot::Mutex;
 use tokio::{
-    sync::{Mutex as Gate, broadcast},
+    sync::{Mutex as Gate, broadcast, watch},
     time::{Instant, sleep, timeout},
 };
 use weighbridge_protocol::Kilograms;
@@ -38,7 +38,7 @@ use crate::{
     curve::Curve,
     fault::Fault,
     indicator::Shown,
-    station::Station,
+    station::{Sent, Station},
     truck::{Habits, Truck},
     truth::{History, Outcome, Stay},
 };
@@ -61,6 +61,10 @@ pub struct Yard {
 pub enum YardEvent {
     /// A truck's first axle is on.
     DroveOn(Stay),
+    /// It stands wholly on the deck.
+    Stands(Stay),
+    /// The board told it "저장".
+    Confirmed(Stay),
     /// The deck is clear again.
     Left(Stay),
 }
@@ -169,6 +173,11 @@ impl Yard {
         Ok(*self.place(station_id)?.station.shown().borrow())
     }
 
+    /// The newest frame that left a station whole, and when its last byte did; for whoever measures.
+    pub fn sent(&self, station_id: i64) -> Result<watch::Receiver<Option<Sent>>, SimError> {
+        Ok(self.place(station_id)?.station.sent())
+    }
+
     /// Changes what is wrong with a station's line, and writes it to the history.
     pub fn fault(&self, station_id: i64, fault: Fault) -> Result<(), SimError> {
         self.place(station_id)?.station.change(fault);
@@ -197,12 +206,14 @@ impl Yard {
         self.say(YardEvent::DroveOn(stay.clone()));
         sleep(takes).await;
         stay.stood_at = Some(Utc::now());
+        self.say(YardEvent::Stands(stay.clone()));
         let board = self.board(place.board)?;
         if timeout(self.patience, board.stored(place.line, Instant::now()))
             .await
             .is_ok()
         {
             stay.confirmed_at = Some(Utc::now());
+            self.say(YardEvent::Confirmed(stay.clone()));
             // A driver reads, and only then lets in the clutch.
             sleep(Duration::from_millis(800).div_f64(self.haste)).await;
         }
