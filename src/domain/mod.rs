@@ -2,6 +2,7 @@
 //!
 //! - [`board_text`]: what a display board shows of a station
 //! - [`business_number`]: Korean business registration numbers
+//! - [`edge_key`]: the keys by which gateways prove themselves
 //! - [`edge_time`]: when an edge's event took place
 //! - [`intake`]: what the server makes of an event's identity: stored, duplicate, conflict or gap
 //! - [`outbox`]: what must reach others
@@ -17,6 +18,7 @@
 
 pub mod board_text;
 pub mod business_number;
+pub mod edge_key;
 pub mod edge_time;
 pub mod intake;
 pub mod outbox;

@@ -131,15 +131,40 @@ impl ResponseError for ApiError {
 }
 
 impl From<DbError> for ApiError {
-    /// A missing row is 404, and a conflict 409 unless the caller knows better what it means.
+    /// A missing row is 404; a conflict is told by the constraint that refused the change.
     fn from(error: DbError) -> Self {
         match error {
             DbError::NotFound => Self::new(Code::NotFound),
-            DbError::Conflict { .. } => Self::new(Code::Conflict),
+            DbError::Conflict { constraint, .. } => refused_by(&constraint),
             DbError::Unavailable(unavailable) => Self::new(Code::Unavailable).retry_after(unavailable.retry_after),
             error if error.is_passing() => Self::new(Code::Unavailable).retry_after(Duration::from_secs(1)),
             error => Self::internal(error),
         }
+    }
+}
+
+/// What a client did wrong when this constraint refused its change.
+fn refused_by(constraint: &str) -> ApiError {
+    const REFERENCES: [&str; 8] = [
+        "company_id",
+        "customer_id",
+        "driver_id",
+        "edge_id",
+        "product_id",
+        "site_id",
+        "station_id",
+        "vehicle_id",
+    ];
+    let column = constraint.strip_suffix("_fkey");
+    let named = REFERENCES
+        .iter()
+        .find(|name| column.is_some_and(|column| column.ends_with(**name)));
+    match (constraint, named) {
+        (_, Some(field)) => ApiError::field(*field, FieldCode::NotFound),
+        ("idx_vehicle_plate", _) => ApiError::new(Code::DuplicatePlate),
+        ("idx_user_login", _) => ApiError::new(Code::DuplicateLogin),
+        ("wait_queue_one_open_per_driver", _) => ApiError::new(Code::AlreadyQueued),
+        _ => ApiError::new(Code::Conflict),
     }
 }
 

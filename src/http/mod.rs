@@ -5,6 +5,8 @@
 //!
 //! - [`sessions`] is `/auth`
 //! - [`queue`], [`weigh_records`] and [`captures`] are named as their routes
+//! - [`vehicles`] is `/vehicles`
+//! - [`stations`] is `/stations`, [`edges`] is `/edges`
 //! - [`admin`] is `/admin`
 //! - [`system`] is `/healthz`, `/readyz` and `/metrics`; [`docs`] is `/openapi.json` and `/docs`
 //!
@@ -39,8 +41,10 @@ pub mod chaos;
 pub mod code;
 pub mod docs;
 pub mod edge_link;
+pub mod edges;
 pub mod envelope;
 pub mod error;
+pub mod fields;
 pub mod gate;
 pub mod guesses;
 pub mod hashing;
@@ -51,12 +55,14 @@ pub mod read;
 pub mod refresh;
 pub mod rules;
 pub mod sessions;
+pub mod stations;
 pub mod system;
 pub mod throttle;
 pub mod tickets;
 pub mod tokens;
 pub mod unknown;
 pub mod upgrade;
+pub mod vehicles;
 pub mod weigh_records;
 
 /// What handlers need, shared by all workers.
@@ -149,6 +155,25 @@ fn routes(config: &mut ServiceConfig) {
                 .service(edge_link::open)
                 .service(live::issue_ticket)
                 .service(live::open)
+                .service(vehicles::list_vehicles)
+                .service(vehicles::one_vehicle)
+                .service(vehicles::add_vehicle)
+                .service(vehicles::change_vehicle)
+                .service(vehicles::deactivate_vehicle)
+                .service(stations::list_stations)
+                .service(stations::one_station)
+                .service(stations::add_station)
+                .service(stations::change_station)
+                .service(stations::open_station)
+                .service(stations::close_station)
+                .service(stations::deactivate_station)
+                .service(edges::list_edges)
+                .service(edges::one_edge)
+                .service(edges::add_edge)
+                .service(edges::change_edge)
+                .service(edges::deactivate_edge)
+                .service(edges::rotate_key)
+                .service(edges::end_key)
                 .service(admin::list_actors)
                 .service(admin::restart_actor)
                 .wrap(from_fn(gate::gate)),

@@ -1,0 +1,217 @@
+//! Scales, as staff set them up.
+
+use chrono::{DateTime, NaiveDate, Utc};
+use diesel::{pg::Pg, prelude::*};
+use diesel_async::{AsyncConnection, AsyncPgConnection, RunQueryDsl};
+use serde_json::{Value, json};
+use weighbridge_protocol::Kilograms;
+
+use super::{
+    DbError, Query,
+    audit_log::{self, Author, Deed},
+    page::{Listed, Slice},
+    schema,
+    weight::MaybeWeight,
+};
+
+/// A scale.
+#[derive(Clone, Debug, Queryable, Selectable)]
+#[diesel(table_name = schema::weigh_station)]
+pub struct Station {
+    pub id: i64,
+    pub name: String,
+    pub site_id: i64,
+    pub edge_id: Option<i64>,
+    pub indicator_type: String,
+    pub protocol: Option<String>,
+    pub address: Option<String>,
+    /// IDLE, WEIGHING or ERROR.
+    pub status: String,
+    pub last_heartbeat: Option<DateTime<Utc>>,
+    #[diesel(deserialize_as = MaybeWeight)]
+    pub capacity: Option<Kilograms>,
+    #[diesel(deserialize_as = MaybeWeight)]
+    pub division: Option<Kilograms>,
+    pub verified_until: Option<NaiveDate>,
+    /// Overrides of the capture settings, as the edge gets them.
+    pub capture_settings: Value,
+    /// AUTO or MANUAL.
+    pub calling: String,
+    pub directions: Vec<String>,
+    pub product_ids: Vec<i64>,
+    pub is_open: bool,
+    pub is_active: bool,
+    pub created_at: DateTime<Utc>,
+}
+
+/// What of a scale is to be set; `None` leaves a column as it is, `Some(None)` empties it.
+#[derive(Clone, Debug, Default, AsChangeset, Insertable)]
+#[diesel(table_name = schema::weigh_station)]
+pub struct StationChange {
+    pub name: Option<String>,
+    pub site_id: Option<i64>,
+    pub indicator_type: Option<String>,
+    pub protocol: Option<Option<String>>,
+    pub address: Option<Option<String>>,
+    pub capacity: Option<MaybeWeight>,
+    pub division: Option<MaybeWeight>,
+    pub verified_until: Option<Option<NaiveDate>>,
+    pub capture_settings: Option<Value>,
+    pub calling: Option<String>,
+    pub directions: Option<Vec<String>>,
+    pub product_ids: Option<Vec<i64>>,
+    pub is_open: Option<bool>,
+    pub is_active: Option<bool>,
+}
+
+/// Scales in the order they were made.
+#[derive(Clone, Copy, Debug)]
+pub struct Stations {
+    pub site_id: Option<i64>,
+    pub is_active: Option<bool>,
+    pub slice: Slice,
+}
+
+/// One scale.
+#[derive(Clone, Copy, Debug)]
+pub struct StationById(pub i64);
+
+/// Every scale in use with its site, for the start of their actors.
+#[derive(Clone, Copy, Debug)]
+pub struct StationsInUse;
+
+/// Sets up a scale; a new one is open.
+#[derive(Debug)]
+pub struct AddStation {
+    pub station: StationChange,
+    pub author: Author,
+}
+
+/// Changes a scale. `action` is what the audit log calls it.
+#[derive(Debug)]
+pub struct ChangeStation {
+    pub id: i64,
+    pub change: StationChange,
+    pub action: &'static str,
+    pub author: Author,
+}
+
+impl Stations {
+    fn matching(self) -> schema::weigh_station::BoxedQuery<'static, Pg> {
+        use schema::weigh_station::dsl;
+        let mut found = dsl::weigh_station.into_boxed();
+        if let Some(site_id) = self.site_id {
+            found = found.filter(dsl::site_id.eq(site_id));
+        }
+        if let Some(is_active) = self.is_active {
+            found = found.filter(dsl::is_active.eq(is_active));
+        }
+        found
+    }
+}
+
+impl Query for Stations {
+    type Output = Listed<Station>;
+
+    async fn run(self, conn: &mut AsyncPgConnection) -> Result<Listed<Station>, DbError> {
+        let total = self.matching().count().get_result(conn).await?;
+        let items = self
+            .matching()
+            .order(schema::weigh_station::id)
+            .offset(self.slice.offset)
+            .limit(self.slice.limit)
+            .select(Station::as_select())
+            .load(conn)
+            .await?;
+        Ok(Listed { items, total })
+    }
+}
+
+impl Query for StationById {
+    type Output = Station;
+
+    async fn run(self, conn: &mut AsyncPgConnection) -> Result<Station, DbError> {
+        let row = schema::weigh_station::table.find(self.0);
+        Ok(row.select(Station::as_select()).first(conn).await?)
+    }
+}
+
+impl Query for StationsInUse {
+    type Output = Vec<(i64, i64)>;
+
+    async fn run(self, conn: &mut AsyncPgConnection) -> Result<Vec<(i64, i64)>, DbError> {
+        use schema::weigh_station::dsl;
+        let stations = dsl::weigh_station
+            .filter(dsl::is_active)
+            .order(dsl::id)
+            .select((dsl::id, dsl::site_id))
+            .load(conn)
+            .await?;
+        Ok(stations)
+    }
+}
+
+impl Query for AddStation {
+    type Output = Station;
+
+    async fn run(self, conn: &mut AsyncPgConnection) -> Result<Station, DbError> {
+        conn.transaction::<_, DbError, _>(async |conn| {
+            let added: Station = diesel::insert_into(schema::weigh_station::table)
+                .values(self.station)
+                .returning(Station::as_returning())
+                .get_result(conn)
+                .await?;
+            audit_log::by_user(conn, &self.author, deed("station.add", None, &added)).await?;
+            Ok(added)
+        })
+        .await
+    }
+}
+
+impl Query for ChangeStation {
+    type Output = Station;
+
+    async fn run(self, conn: &mut AsyncPgConnection) -> Result<Station, DbError> {
+        conn.transaction::<_, DbError, _>(async |conn| {
+            let row = schema::weigh_station::table.find(self.id);
+            let before: Station = row.select(Station::as_select()).for_no_key_update().first(conn).await?;
+            // Something is always set, for an update of nothing is no statement.
+            let after: Station = diesel::update(row)
+                .set((
+                    self.change,
+                    schema::weigh_station::last_heartbeat.eq(before.last_heartbeat),
+                ))
+                .returning(Station::as_returning())
+                .get_result(conn)
+                .await?;
+            audit_log::by_user(conn, &self.author, deed(self.action, Some(&before), &after)).await?;
+            Ok(after)
+        })
+        .await
+    }
+}
+
+fn deed(action: &'static str, before: Option<&Station>, after: &Station) -> Deed {
+    let told = |station: &Station| {
+        json!({
+            "name": station.name,
+            "protocol": station.protocol,
+            "address": station.address,
+            "capacity": station.capacity,
+            "division": station.division,
+            "verified_until": station.verified_until,
+            "capture": station.capture_settings,
+            "calling": station.calling,
+            "directions": station.directions,
+            "product_ids": station.product_ids,
+            "is_open": station.is_open,
+            "is_active": station.is_active,
+        })
+    };
+    Deed {
+        action,
+        subject: format!("station {}", after.id),
+        before: before.map(told),
+        after: Some(told(after)),
+    }
+}
