@@ -20,6 +20,7 @@ mod blocking;
 mod breaker;
 pub mod capture;
 mod connect;
+pub mod driver;
 pub mod edge_epoch;
 pub mod edge_event;
 pub mod edge_gateway;

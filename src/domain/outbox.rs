@@ -21,6 +21,8 @@ pub enum Kind {
     PushCompleted,
     /// A driver's phone: drive on now.
     PushCalled,
+    /// A text message: your account of the app.
+    SmsWelcome,
 }
 
 impl Kind {
@@ -30,6 +32,7 @@ impl Kind {
             Self::ErpVoid => "ERP_VOID",
             Self::PushCompleted => "PUSH_COMPLETED",
             Self::PushCalled => "PUSH_CALLED",
+            Self::SmsWelcome => "SMS_WELCOME",
         }
     }
 }

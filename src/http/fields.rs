@@ -1,5 +1,7 @@
 //! Fields of forms: what a change leaves out stays as it is, what it sends as null is emptied, the rest is checked.
 
+use std::collections::HashSet;
+
 use chrono::NaiveDate;
 use serde::{Deserialize, Deserializer, Serialize};
 use utoipa::ToSchema;
@@ -51,7 +53,7 @@ pub(super) fn positive(field: &str, weight: Given<Kg>) -> Result<Given<Kilograms
     }
 }
 
-/// Ids of rows, each a positive number and none twice.
+/// Ids of rows in the order given, each a positive number and none twice.
 pub(super) fn ids(field: &str, mut ids: Vec<i64>) -> Result<Vec<i64>, ApiError> {
     if ids.len() > 1000 {
         return Err(ApiError::field(field, FieldCode::TooLong));
@@ -59,8 +61,8 @@ pub(super) fn ids(field: &str, mut ids: Vec<i64>) -> Result<Vec<i64>, ApiError> 
     if let Some(at) = ids.iter().position(|id| *id <= 0) {
         return Err(ApiError::field(format!("{field}[{at}]"), FieldCode::OutOfRange));
     }
-    ids.sort_unstable();
-    ids.dedup();
+    let mut seen = HashSet::new();
+    ids.retain(|id| seen.insert(*id));
     Ok(ids)
 }
 

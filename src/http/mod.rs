@@ -6,6 +6,7 @@
 //! - [`sessions`] is `/auth`
 //! - [`queue`], [`weigh_records`] and [`captures`] are named as their routes
 //! - [`vehicles`] is `/vehicles`
+//! - [`vehicles`] is `/vehicles`, [`drivers`] is `/drivers`
 //! - [`stations`] is `/stations`, [`edges`] is `/edges`
 //! - [`admin`] is `/admin`
 //! - [`system`] is `/healthz`, `/readyz` and `/metrics`; [`docs`] is `/openapi.json` and `/docs`
@@ -40,6 +41,7 @@ pub mod captures;
 pub mod chaos;
 pub mod code;
 pub mod docs;
+pub mod drivers;
 pub mod edge_link;
 pub mod edges;
 pub mod envelope;
@@ -160,6 +162,11 @@ fn routes(config: &mut ServiceConfig) {
                 .service(vehicles::add_vehicle)
                 .service(vehicles::change_vehicle)
                 .service(vehicles::deactivate_vehicle)
+                .service(drivers::list_drivers)
+                .service(drivers::one_driver)
+                .service(drivers::add_driver)
+                .service(drivers::change_driver)
+                .service(drivers::deactivate_driver)
                 .service(stations::list_stations)
                 .service(stations::one_station)
                 .service(stations::add_station)
