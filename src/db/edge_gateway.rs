@@ -8,9 +8,11 @@ use serde_json::json;
 use super::{
     DbError, Query,
     audit_log::{self, Author, Deed},
+    edge_key::key_hash,
     page::{Listed, Slice},
     schema,
 };
+use crate::domain::edge_key::EdgeSecret;
 
 /// Live keys an edge may have: two while one is rotated.
 const MOST_KEYS: i64 = 2;
@@ -54,10 +56,6 @@ pub struct Edges(pub Slice);
 #[derive(Clone, Copy, Debug)]
 pub struct EdgeById(pub i64);
 
-/// The active gateway whose live key has this hash. `None` where there is none.
-#[derive(Clone, Debug)]
-pub struct EdgeByKey(pub Vec<u8>);
-
 /// What of a gateway is to be set; `None` leaves it as it is.
 #[derive(Clone, Debug, Default)]
 pub struct EdgeChange {
@@ -74,7 +72,7 @@ pub struct AddEdge {
     pub site_id: i64,
     pub station_ids: Vec<i64>,
     pub allowed_addresses: Vec<String>,
-    pub key_hash: Vec<u8>,
+    pub secret: EdgeSecret,
     /// None where it is set up from the command line.
     pub author: Option<Author>,
 }
@@ -91,7 +89,7 @@ pub struct ChangeEdge {
 #[derive(Debug)]
 pub struct AddEdgeKey {
     pub edge_id: i64,
-    pub key_hash: Vec<u8>,
+    pub secret: EdgeSecret,
     pub author: Author,
 }
 
@@ -129,23 +127,6 @@ impl Query for EdgeById {
     }
 }
 
-impl Query for EdgeByKey {
-    type Output = Option<Edge>;
-
-    async fn run(self, conn: &mut AsyncPgConnection) -> Result<Option<Edge>, DbError> {
-        use schema::{edge_gateway, edge_key};
-        let edge = edge_gateway::table
-            .inner_join(edge_key::table)
-            .filter(edge_key::key_hash.eq(self.0).and(edge_key::revoked_at.is_null()))
-            .filter(edge_gateway::is_active)
-            .select(Edge::as_select())
-            .first(conn)
-            .await
-            .optional()?;
-        Ok(edge)
-    }
-}
-
 impl Query for AddEdge {
     type Output = EdgeWhole;
 
@@ -162,7 +143,7 @@ impl Query for AddEdge {
                 .get_result(conn)
                 .await?;
             diesel::insert_into(edge_key::table)
-                .values((edge_key::edge_id.eq(id), edge_key::key_hash.eq(&self.key_hash)))
+                .values((edge_key::edge_id.eq(id), edge_key::key_hash.eq(hash(&self.secret, id))))
                 .execute(conn)
                 .await?;
             take_stations(conn, id, self.site_id, &self.station_ids).await?;
@@ -232,7 +213,10 @@ impl Query for AddEdgeKey {
                 return Ok(None);
             }
             let key: Key = diesel::insert_into(dsl::edge_key)
-                .values((dsl::edge_id.eq(self.edge_id), dsl::key_hash.eq(&self.key_hash)))
+                .values((
+                    dsl::edge_id.eq(self.edge_id),
+                    dsl::key_hash.eq(hash(&self.secret, self.edge_id)),
+                ))
                 .returning(Key::as_returning())
                 .get_result(conn)
                 .await?;
@@ -319,6 +303,10 @@ async fn wholes(conn: &mut AsyncPgConnection, edges: Vec<Edge>) -> Result<Vec<Ed
         edge,
     };
     Ok(edges.into_iter().map(join).collect())
+}
+
+fn hash(secret: &EdgeSecret, edge: i64) -> Vec<u8> {
+    key_hash(&secret.reveal(edge)).to_vec()
 }
 
 fn deed(action: &'static str, edge: i64, before: Option<serde_json::Value>, after: serde_json::Value) -> Deed {

@@ -76,10 +76,6 @@ pub struct Stations {
 #[derive(Clone, Copy, Debug)]
 pub struct StationById(pub i64);
 
-/// Every scale in use with its site, for the start of their actors.
-#[derive(Clone, Copy, Debug)]
-pub struct StationsInUse;
-
 /// Sets up a scale; a new one is open.
 #[derive(Debug)]
 pub struct AddStation {
@@ -133,21 +129,6 @@ impl Query for StationById {
     async fn run(self, conn: &mut AsyncPgConnection) -> Result<Station, DbError> {
         let row = schema::weigh_station::table.find(self.0);
         Ok(row.select(Station::as_select()).first(conn).await?)
-    }
-}
-
-impl Query for StationsInUse {
-    type Output = Vec<(i64, i64)>;
-
-    async fn run(self, conn: &mut AsyncPgConnection) -> Result<Vec<(i64, i64)>, DbError> {
-        use schema::weigh_station::dsl;
-        let stations = dsl::weigh_station
-            .filter(dsl::is_active)
-            .order(dsl::id)
-            .select((dsl::id, dsl::site_id))
-            .load(conn)
-            .await?;
-        Ok(stations)
     }
 }
 

@@ -148,7 +148,7 @@ pub async fn add_edge(
             site_id,
             station_ids: change.station_ids.unwrap_or_default(),
             allowed_addresses: change.allowed_addresses.unwrap_or_default(),
-            key_hash: secret.hash(),
+            secret: secret.clone(),
             author: Some(caller.author()),
         })
         .await?;
@@ -237,7 +237,7 @@ pub async fn rotate_key(
     let key = repository
         .run(AddEdgeKey {
             edge_id: id,
-            key_hash: secret.hash(),
+            secret: secret.clone(),
             author: caller.author(),
         })
         .await?;
