@@ -3,11 +3,8 @@
 //! A request passes [`envelope`] (its id, its time limit, the look of failures), under `/api/v1` then [`gate`] (who asks,
 //! and how often), and reaches a handler, which is parse, ask, render. One file per resource:
 //!
-//! - [`sessions`] is `/auth`
-//! - [`queue`], [`weigh_records`] and [`captures`] are named as their routes
-//! - [`vehicles`] is `/vehicles`
-//! - [`vehicles`] is `/vehicles`, [`drivers`] is `/drivers`
-//! - [`stations`] is `/stations`, [`edges`] is `/edges`
+//! - [`sessions`] is `/auth`; [`vehicles`], [`drivers`], [`stations`], [`edges`], [`queue`], [`weigh_records`] and
+//!   [`captures`] are named as their routes
 //! - [`admin`] is `/admin`
 //! - [`system`] is `/healthz`, `/readyz` and `/metrics`; [`docs`] is `/openapi.json` and `/docs`
 //!
