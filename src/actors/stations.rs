@@ -1,11 +1,12 @@
 //! Starts the actors that stand for stations and sites: at start-up for all there are, later for each that is added.
 
 use chrono::TimeDelta;
+use weighbridge_protocol::Kilograms;
 use weighbridge_supervision::{Handle, Listener, Spec, StartError};
 
 use super::{
     directory::{Directory, indicator_name, queue_name},
-    indicator::{Indicator, Listeners},
+    indicator::{FeedServices, Indicator, Listeners},
     live::{QueueChanged, StationChanged, WeighingChanged, WeightChanged},
     queue::{Queue, StationFreed},
     repository::Repository,
@@ -27,6 +28,8 @@ pub struct Stations {
     pub repository: Handle<Repository>,
     pub screens: Screens,
     pub call_deadline: TimeDelta,
+    /// What a weight must exceed a registered tare by.
+    pub min_net: Kilograms,
     #[cfg(feature = "chaos")]
     pub poison: super::chaos::Poison,
 }
@@ -65,10 +68,15 @@ impl Stations {
                 weighings,
                 line: line.clone(),
             };
+            let feed = FeedServices {
+                directory: this.directory.clone(),
+                min_net: this.min_net,
+            };
             Indicator::new(
                 station_id,
                 this.repository.clone(),
                 listeners,
+                feed,
                 #[cfg(feature = "chaos")]
                 this.poison.clone(),
             )

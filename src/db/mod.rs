@@ -42,6 +42,7 @@ pub mod restored;
 pub mod runner;
 pub mod schema;
 pub mod site;
+pub mod station_cycle;
 pub mod station_view;
 pub mod summary;
 pub mod upkeep;

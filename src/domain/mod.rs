@@ -4,6 +4,7 @@
 //! - [`business_number`]: Korean business registration numbers
 //! - [`edge_key`]: the keys by which gateways prove themselves
 //! - [`edge_time`]: when an edge's event took place
+//! - [`feed`]: readings that a gateway posts one by one
 //! - [`intake`]: what the server makes of an event's identity: stored, duplicate, conflict or gap
 //! - [`outbox`]: what must reach others
 //! - [`overload`]: whether a load is legal
@@ -20,6 +21,7 @@ pub mod board_text;
 pub mod business_number;
 pub mod edge_key;
 pub mod edge_time;
+pub mod feed;
 pub mod intake;
 pub mod outbox;
 pub mod overload;

@@ -5,6 +5,7 @@
 //!
 //! - [`sessions`] is `/auth`; [`vehicles`], [`drivers`], [`stations`], [`edges`], [`queue`], [`weigh_records`] and
 //!   [`captures`] are named as their routes
+//! - [`edge_link`] is `/edge/link`, [`weigh_data`] is `/internal/weigh-data`, [`rearm`] is `/stations/{id}/rearm`
 //! - [`admin`] is `/admin`
 //! - [`system`] is `/healthz`, `/readyz` and `/metrics`; [`docs`] is `/openapi.json` and `/docs`
 //!
@@ -51,6 +52,7 @@ pub mod limit;
 pub mod live;
 pub mod queue;
 pub mod read;
+pub mod rearm;
 pub mod refresh;
 pub mod rules;
 pub mod sessions;
@@ -62,6 +64,7 @@ pub mod tokens;
 pub mod unknown;
 pub mod upgrade;
 pub mod vehicles;
+pub mod weigh_data;
 pub mod weigh_records;
 
 /// What handlers need, shared by all workers.
@@ -151,7 +154,9 @@ fn routes(config: &mut ServiceConfig) {
                 .service(captures::list_captures)
                 .service(captures::assign_capture)
                 .service(captures::dismiss_capture)
+                .service(rearm::rearm_station)
                 .service(edge_link::open)
+                .service(weigh_data::take_reading)
                 .service(live::issue_ticket)
                 .service(live::open)
                 .service(vehicles::list_vehicles)

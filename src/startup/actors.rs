@@ -51,8 +51,10 @@ impl Actors {
         });
         let lives = Lives::start(tree, &topics, settings.site.time_zone, &settings.live)?;
         let sessions = Sessions::new(tree, lives.clone(), verify)?;
+        let min_net = Kilograms::from_hundredths(i64::from(settings.weighing.min_net_kg) * 100);
         let stations = Stations {
             directory: directory.clone(),
+            min_net,
             repository: repository.clone(),
             screens: Screens {
                 weights: lives.listener(),
@@ -76,7 +78,6 @@ impl Actors {
         for view in runner.run(StationViews { station_id: None }).await? {
             stations.start_station(view.id, view.site_id)?;
         }
-        let min_net = Kilograms::from_hundredths(i64::from(settings.weighing.min_net_kg) * 100);
         let links = LinkServices {
             directory,
             repository: repository.clone(),

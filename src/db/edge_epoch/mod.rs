@@ -192,15 +192,19 @@ async fn stations(conn: &mut AsyncPgConnection, edge: i64) -> Result<Vec<Station
     Ok(rows.into_iter().map(station).collect())
 }
 
-/// The tolerance is one division where that is known and nothing else is wished.
 fn settings(station_id: i64, capture: serde_json::Value, division: Option<Kilograms>) -> StationSettings {
-    let mut capture: CaptureOverrides = serde_json::from_value(capture).unwrap_or_default();
-    capture.tolerance_kg = capture.tolerance_kg.or(division);
     StationSettings {
         station_id,
-        capture,
+        capture: capture_wishes(capture, division),
         board: None,
     }
+}
+
+/// The tolerance is one division where that is known and nothing else is wished.
+pub(super) fn capture_wishes(capture: serde_json::Value, division: Option<Kilograms>) -> CaptureOverrides {
+    let mut wishes: CaptureOverrides = serde_json::from_value(capture).unwrap_or_default();
+    wishes.tolerance_kg = wishes.tolerance_kg.or(division);
+    wishes
 }
 
 /// Asked with each ping: who is the newest connection, and how far are these epochs stored?

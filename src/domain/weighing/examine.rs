@@ -7,7 +7,7 @@ use weighbridge_protocol::{
 };
 
 /// No truck scale weighs more.
-const HEAVIEST: Kilograms = Kilograms::from_whole(200_000);
+pub const HEAVIEST: Kilograms = Kilograms::from_whole(200_000);
 
 /// Why an event is wrong in itself: it is stored as REJECTED, with its text, for staff to see.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

@@ -21,5 +21,5 @@ pub mod restored;
 mod scenarios;
 
 pub use apply::{Arrival, Fate, apply};
-pub use examine::{Examined, Reason, examine};
+pub use examine::{Examined, HEAVIEST, Reason, examine};
 pub use ledger::Ledger;

@@ -1,4 +1,8 @@
 //! One indicator on one scale: the station's state, what stands on it, and whether it has fallen silent.
+//!
+//! - [`feed`]: readings that come by HTTP
+
+mod feed;
 
 use std::time::{Duration, Instant};
 
@@ -7,6 +11,9 @@ use tracing::{info, warn};
 use weighbridge_protocol::link::{EventBody, messages::LiveReading};
 use weighbridge_supervision::{Handle, Listener};
 
+pub use feed::{FeedServices, NotDone, NotTaken, PostedReading, RearmFed};
+
+use self::feed::Feed;
 use super::{
     live::{Json, StationChanged, WeighingChanged, WeightChanged},
     queue::StationFreed,
@@ -89,6 +96,7 @@ pub struct Indicator {
     listeners: Listeners,
     state: StationState,
     heard_at: Option<Instant>,
+    feed: Feed,
     /// What was announced last: the same is not announced twice.
     shown: Option<StationItem>,
     /// One look at a time; what happens meanwhile asks for another.
@@ -104,6 +112,7 @@ impl Indicator {
         station_id: i64,
         repository: Handle<Repository>,
         listeners: Listeners,
+        feed: FeedServices,
         #[cfg(feature = "chaos")] poison: super::chaos::Poison,
     ) -> Self {
         Self {
@@ -112,6 +121,7 @@ impl Indicator {
             listeners,
             state: StationState::default(),
             heard_at: None,
+            feed: Feed::new(feed),
             shown: None,
             looking: false,
             look_again: false,
@@ -204,6 +214,9 @@ impl Indicator {
         if silent && !self.state.stale && self.state.weight.is_some() {
             self.state.stale = true;
             self.state.indicator_up = false;
+            if std::mem::take(&mut self.feed.is_heard) {
+                (self.state.link_up, self.state.backlog_drained) = (false, false);
+            }
             info!(
                 station.id = self.station_id,
                 "station {} shows nothing new", self.station_id
@@ -213,8 +226,21 @@ impl Indicator {
         }
     }
 
+    /// The newest weight, from whoever reads the station.
+    fn hear(&mut self, reading: LiveReading) {
+        self.heard_at = Some(Instant::now());
+        let was_silent = self.state.stale || !self.state.indicator_up;
+        (self.state.stale, self.state.indicator_up) = (false, true);
+        self.state.weight = Some(reading);
+        self.show_weight();
+        if was_silent {
+            self.show();
+        }
+    }
+
     fn set_link(&mut self, up: bool) {
         self.state.link_up = up;
+        self.feed.is_heard = false;
         if !up {
             self.state.backlog_drained = false;
             self.heard_at = None;
@@ -238,14 +264,7 @@ impl Handler<ReadingArrived> for Indicator {
     type Result = ();
 
     fn handle(&mut self, ReadingArrived(reading): ReadingArrived, _: &mut Context<Self>) {
-        self.heard_at = Some(Instant::now());
-        let was_silent = self.state.stale || !self.state.indicator_up;
-        (self.state.stale, self.state.indicator_up) = (false, true);
-        self.state.weight = Some(reading);
-        self.show_weight();
-        if was_silent {
-            self.show();
-        }
+        self.hear(reading);
     }
 }
 
