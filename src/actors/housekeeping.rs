@@ -10,8 +10,8 @@ use weighbridge_supervision::Handle;
 use super::repository::{Queries, Repository};
 use crate::db::upkeep::Upkeep;
 
-const BETWEEN_ROUNDS: Duration = Duration::from_secs(3600);
-const AFTER_TROUBLE: Duration = Duration::from_secs(60);
+const BETWEEN_ROUNDS: Duration = Duration::from_hours(1);
+const AFTER_TROUBLE: Duration = Duration::from_mins(1);
 
 /// See the file's head.
 #[derive(Debug)]

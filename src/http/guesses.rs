@@ -9,7 +9,7 @@ use std::{
 use parking_lot::Mutex;
 
 const WRONG: usize = 10;
-const WITHIN: Duration = Duration::from_secs(60);
+const WITHIN: Duration = Duration::from_mins(1);
 /// Addresses remembered before those that are quiet are forgotten.
 const REMEMBERED: usize = 10_000;
 

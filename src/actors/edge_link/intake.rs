@@ -21,6 +21,7 @@ use weighbridge_protocol::{
 use weighbridge_supervision::AskError;
 
 use super::{EdgeLink, LinkServices};
+use crate::db::month::EnsureMonths;
 use crate::{
     actors::{indicator::EventsArrived, repository::Queries},
     db::{
@@ -198,6 +199,7 @@ impl Intake {
     /// Shows the events to their stations, then stores them in one transaction. Waits as long as the database is away.
     async fn store(&mut self, events: &[Examined]) -> Result<(), Trouble> {
         self.show_to_stations(events).await?;
+        self.make_months(events).await;
         loop {
             let query = StoreEvents {
                 edge_id: self.edge_id,
@@ -219,6 +221,24 @@ impl Intake {
                 Err(error) => warn!(edge.id = self.edge_id, "events of edge {} wait: {error}", self.edge_id),
             }
             tokio::time::sleep(RETRY_AFTER).await;
+        }
+    }
+
+    /// What receipts bring back after a restore may be of a month that the backup does not have yet.
+    async fn make_months(&self, events: &[Examined]) {
+        let brought_back = events.iter().filter(|examined| examined.event.receipt.is_some());
+        let moments: Vec<_> = brought_back
+            .filter_map(|examined| Some(examined.body.as_ref().ok()?.at.to_utc()))
+            .collect();
+        if moments.is_empty() {
+            return;
+        }
+        // If it fails, storing says so.
+        if let Err(error) = self.services.repository.run(EnsureMonths(moments)).await {
+            warn!(
+                edge.id = self.edge_id,
+                "months for events of edge {} cannot be made: {error}", self.edge_id
+            );
         }
     }
 

@@ -12,6 +12,8 @@ use weighbridge_protocol::link::{
     messages::LiveReading,
 };
 
+use weighbridge_supervision::Enlisted;
+
 use super::EdgeLink;
 use crate::actors::indicator::ReadingArrived;
 
@@ -66,7 +68,17 @@ impl EdgeLink {
 }
 
 impl StreamHandler<Result<Message, ProtocolError>> for EdgeLink {
+    /// A panic over a frame ends this one link by the book.
     fn handle(&mut self, message: Result<Message, ProtocolError>, context: &mut WebsocketContext<Self>) {
+        match self.enlisted.as_ref().map(Enlisted::guard) {
+            Some(guard) => guard.run(self, context, |link, context| link.frame(message, context)),
+            None => self.frame(message, context),
+        }
+    }
+}
+
+impl EdgeLink {
+    fn frame(&mut self, message: Result<Message, ProtocolError>, context: &mut WebsocketContext<Self>) {
         self.heard_at = Instant::now();
         match message {
             Ok(Message::Text(text)) => self.heard(&text, context),

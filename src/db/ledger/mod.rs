@@ -2,9 +2,11 @@
 //!
 //! - [`load`]: locks in one order everywhere (stations ascending, then entries, records, vehicles), so that no two
 //!   transactions wait for each other in a circle
+//! - [`parties`]: who and what the rows name
 //! - [`save`]: what has changed; slip numbers come last, since their counter is what everyone waits for
 
 pub mod load;
+mod parties;
 pub mod save;
 pub(super) mod slips;
 

@@ -65,7 +65,10 @@ pub fn apply(ledger: &mut Ledger, arrival: &Arrival<'_>) -> Fate {
                 format!("station {station_id} is empty and shows {weight} kg"),
             );
         }
-        EventKind::NeverZero {} => alarm(ledger, station_id, "NEVER_ZERO", "did not return to zero"),
+        EventKind::NeverZero { weight } => {
+            let text = format!("station {station_id} did not return to zero and shows {weight} kg");
+            ledger.alarm("NEVER_ZERO", station_id, text);
+        }
         EventKind::IndicatorUp {} => ledger.set_status(station_id, StationStatus::Idle),
         EventKind::IndicatorDown {} => {
             ledger.set_status(station_id, StationStatus::Error);

@@ -81,21 +81,24 @@ mod tests {
     }
 
     #[track_caller]
-    fn check(identity: &Identity, watcher: Result<Watcher, Refused>) {
-        assert_eq!(admitted(identity).map(|admitted| admitted.watcher), watcher);
+    fn check(identity: &Identity, watcher: &Result<Watcher, Refused>) {
+        assert_eq!(admitted(identity).map(|admitted| admitted.watcher), *watcher);
     }
 
     #[test]
     fn staff_watch_the_yard_and_drivers_their_own_turn() {
-        check(&identity(Role::Admin, None, false), Ok(Watcher::Staff));
-        check(&identity(Role::Staff, None, false), Ok(Watcher::Staff));
-        check(&identity(Role::Driver, Some(7), false), Ok(Watcher::Driver(7)));
-        check(&identity(Role::Driver, None, false), Err(Refused::Invalid));
+        check(&identity(Role::Admin, None, false), &Ok(Watcher::Staff));
+        check(&identity(Role::Staff, None, false), &Ok(Watcher::Staff));
+        check(&identity(Role::Driver, Some(7), false), &Ok(Watcher::Driver(7)));
+        check(&identity(Role::Driver, None, false), &Err(Refused::Invalid));
     }
 
     #[test]
     fn whoever_has_a_temporary_password_watches_nothing() {
-        check(&identity(Role::Staff, None, true), Err(Refused::PasswordChangeRequired));
+        check(
+            &identity(Role::Staff, None, true),
+            &Err(Refused::PasswordChangeRequired),
+        );
     }
 
     #[test]

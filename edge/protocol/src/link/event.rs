@@ -49,7 +49,10 @@ pub enum EventKind {
     ZeroDrift {
         weight: Kilograms,
     },
-    NeverZero {},
+    /// The deck did not return to zero for long after a capture.
+    NeverZero {
+        weight: Kilograms,
+    },
     IndicatorUp {},
     IndicatorDown {},
 }
@@ -64,7 +67,7 @@ impl EventKind {
             Self::Moved { .. } => "moved",
             Self::Overload {} => "overload",
             Self::ZeroDrift { .. } => "zero_drift",
-            Self::NeverZero {} => "never_zero",
+            Self::NeverZero { .. } => "never_zero",
             Self::IndicatorUp {} => "indicator_up",
             Self::IndicatorDown {} => "indicator_down",
         }

@@ -88,7 +88,7 @@ impl ScaleEvent {
             },
             Self::Overload { .. } => EventKind::Overload {},
             Self::ZeroDrift { weight } => EventKind::ZeroDrift { weight: *weight },
-            Self::NeverZero { .. } => EventKind::NeverZero {},
+            Self::NeverZero { weight, .. } => EventKind::NeverZero { weight: *weight },
             Self::Recovered { .. } => return None,
         })
     }
