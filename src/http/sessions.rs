@@ -21,7 +21,7 @@ use super::{
     read::{Body, Id},
     refresh::{RefreshToken, SuccessorKey},
     rules::Rules,
-    throttle::{Attempt, Throttle},
+    throttle::{Attempt, Throttle, Try},
 };
 use crate::{
     actors::repository::{Queries, Repository},
@@ -150,7 +150,7 @@ pub async fn log_in(
         address: address_of(&request),
         user_agent: user_agent(&request),
     };
-    let known_device = admitted(&sign_in.throttle, &attempt, &repository).await?;
+    let attempting = admitted(&sign_in.throttle, &attempt, &repository).await?;
     let user = match login {
         Some(login) => repository.run(UserByLogin { login }).await?,
         None => None,
@@ -165,7 +165,7 @@ pub async fn log_in(
         tracing::info!(client.address = %attempt.address, "a login from {} failed", attempt.address);
         return Err(ApiError::new(Code::InvalidCredentials));
     };
-    sign_in.throttle.succeeded(&attempt, known_device);
+    attempting.succeeded();
     tracing::info!(user.id = user.id, client.address = %attempt.address, "user {} signed in from {}", user.id, attempt.address);
     open_session(user, &attempt, &auth, &sign_in, &repository)
         .await
@@ -263,7 +263,7 @@ pub async fn change_password(
         address: caller.address,
         user_agent: user_agent(&request),
     };
-    sign_in
+    let attempting = sign_in
         .throttle
         .begin(&attempt, true, Instant::now())
         .map_err(throttled)?;
@@ -273,7 +273,7 @@ pub async fn change_password(
     if !sign_in.hasher.verify(form.current_password, hash).await? {
         return Err(ApiError::new(Code::InvalidCredentials));
     }
-    sign_in.throttle.succeeded(&attempt, true);
+    attempting.succeeded();
     let change = ChangePassword {
         user: caller.identity.user,
         password_hash: sign_in.hasher.hash(&new).await?,
@@ -335,10 +335,15 @@ impl From<PasswordError> for ApiError {
     }
 }
 
-/// Whether an attempt may be made now, and whether it comes from a device that signed in before.
-async fn admitted(throttle: &Throttle, attempt: &Attempt, repository: &Handle<Repository>) -> Result<bool, ApiError> {
-    let Err(wait) = throttle.begin(attempt, false, Instant::now()) else {
-        return Ok(false);
+/// Begins an attempt. Where too many failed, it still may come from a device that signed in before.
+async fn admitted<'a>(
+    throttle: &'a Throttle,
+    attempt: &Attempt,
+    repository: &Handle<Repository>,
+) -> Result<Try<'a>, ApiError> {
+    let wait = match throttle.begin(attempt, false, Instant::now()) {
+        Ok(attempting) => return Ok(attempting),
+        Err(wait) => wait,
     };
     let question = KnownDevice {
         login: attempt.login.clone(),
@@ -348,8 +353,7 @@ async fn admitted(throttle: &Throttle, attempt: &Attempt, repository: &Handle<Re
     if !repository.run(question).await? {
         return Err(throttled(wait));
     }
-    throttle.begin(attempt, true, Instant::now()).map_err(throttled)?;
-    Ok(true)
+    throttle.begin(attempt, true, Instant::now()).map_err(throttled)
 }
 
 fn throttled(wait: std::time::Duration) -> ApiError {

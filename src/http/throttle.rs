@@ -18,13 +18,17 @@ const FREE: usize = 5;
 const PER_ADDRESS: usize = 50;
 /// Failures of one login, wherever from, in a window; devices that are known are not counted.
 const PER_LOGIN: usize = 30;
+/// Attempts of one login from one address that may be under way together.
+const AT_ONCE: usize = 24;
+/// The wait where only attempts under way are in the way.
+const SOON: Duration = Duration::from_secs(1);
 /// Keys remembered before those whose window is over are forgotten.
 const REMEMBERED: usize = 50_000;
 
-/// Failed attempts to sign in.
+/// Failed attempts to sign in, and those under way.
 #[derive(Debug, Default)]
 pub struct Throttle {
-    failures: Mutex<HashMap<Key, VecDeque<Instant>>>,
+    known: Mutex<HashMap<Key, History>>,
 }
 
 /// Who tries to sign in as whom.
@@ -35,6 +39,15 @@ pub struct Attempt {
     pub user_agent: String,
 }
 
+/// An attempt under way. It has failed when this is dropped without [`Try::succeeded`].
+#[derive(Debug)]
+pub struct Try<'a> {
+    throttle: &'a Throttle,
+    keys: Vec<Key>,
+    began: Instant,
+    succeeded: bool,
+}
+
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 enum Key {
     Device(String, IpAddr, String),
@@ -43,35 +56,53 @@ enum Key {
     Login(String),
 }
 
+#[derive(Debug, Default)]
+struct History {
+    failures: VecDeque<Instant>,
+    under_way: usize,
+}
+
 impl Throttle {
-    /// Counts an attempt as failed until [`Self::succeeded`] says otherwise, so that a hundred at once are a hundred.
-    /// Answers how long to wait where it is not allowed now.
-    pub fn begin(&self, attempt: &Attempt, known_device: bool, now: Instant) -> Result<(), Duration> {
-        let mut failures = self.failures.lock();
-        if failures.len() >= REMEMBERED {
-            failures.retain(|_, times| times.back().is_some_and(|last| now.duration_since(*last) < WINDOW));
+    /// Begins an attempt, or answers how long to wait where it is not allowed now.
+    pub fn begin(&self, attempt: &Attempt, known_device: bool, now: Instant) -> Result<Try<'_>, Duration> {
+        let mut known = self.known.lock();
+        if known.len() >= REMEMBERED {
+            known.retain(|_, history| history.matters(now));
         }
         let keys = attempt.keys(known_device);
-        let wait = keys
-            .iter()
-            .filter_map(|key| wait(failures.get_mut(key)?, key, now))
-            .max();
+        let wait = keys.iter().filter_map(|key| known.get_mut(key)?.wait(key, now)).max();
         if let Some(wait) = wait.filter(|wait| !wait.is_zero()) {
             return Err(wait);
         }
-        for key in keys {
-            failures.entry(key).or_default().push_back(now);
+        for key in &keys {
+            known.entry(key.clone()).or_default().under_way += 1;
         }
-        Ok(())
+        Ok(Try {
+            throttle: self,
+            keys,
+            began: now,
+            succeeded: false,
+        })
     }
+}
 
-    /// The password was right: the login's failures from here are forgotten, and this attempt was none.
-    pub fn succeeded(&self, attempt: &Attempt, known_device: bool) {
-        let mut failures = self.failures.lock();
-        for key in attempt.keys(known_device) {
+impl Try<'_> {
+    /// The password was right: what this login failed at from here is forgotten.
+    pub fn succeeded(mut self) {
+        self.succeeded = true;
+    }
+}
+
+impl Drop for Try<'_> {
+    fn drop(&mut self) {
+        let mut known = self.throttle.known.lock();
+        for key in &self.keys {
+            let Some(history) = known.get_mut(key) else { continue };
+            history.under_way = history.under_way.saturating_sub(1);
             match key {
-                Key::Pair(..) | Key::Device(..) => drop(failures.remove(&key)),
-                Key::Address(_) | Key::Login(_) => drop(failures.get_mut(&key).and_then(VecDeque::pop_back)),
+                _ if !self.succeeded => history.failures.push_back(self.began),
+                Key::Pair(..) | Key::Device(..) => history.failures.clear(),
+                Key::Address(_) | Key::Login(_) => {}
             }
         }
     }
@@ -90,21 +121,43 @@ impl Attempt {
     }
 }
 
-fn wait(times: &mut VecDeque<Instant>, key: &Key, now: Instant) -> Option<Duration> {
-    while times.front().is_some_and(|first| now.duration_since(*first) >= WINDOW) {
-        times.pop_front();
+impl History {
+    fn matters(&self, now: Instant) -> bool {
+        let recent = |last: &Instant| now.duration_since(*last) < WINDOW;
+        self.under_way > 0 || self.failures.back().is_some_and(recent)
     }
-    let (first, last) = (*times.front()?, *times.back()?);
-    let most = match key {
-        Key::Pair(..) | Key::Device(..) => {
-            let beyond = u32::try_from(times.len().checked_sub(FREE)?).unwrap_or(u32::MAX);
-            let pause = Duration::from_secs(1 << beyond.min(10)).min(WINDOW);
-            return Some(pause.saturating_sub(now.duration_since(last)));
+
+    /// How long the next attempt has to wait. Those under way count as if they would fail, so that a hundred at once
+    /// are a hundred; a few at once are a person's devices that all sign in.
+    fn wait(&mut self, key: &Key, now: Instant) -> Option<Duration> {
+        while self
+            .failures
+            .front()
+            .is_some_and(|first| now.duration_since(*first) >= WINDOW)
+        {
+            self.failures.pop_front();
         }
-        Key::Address(_) => PER_ADDRESS,
-        Key::Login(_) => PER_LOGIN,
-    };
-    (times.len() >= most).then(|| WINDOW.saturating_sub(now.duration_since(first)))
+        let most = match key {
+            Key::Pair(..) | Key::Device(..) => return self.growing_wait(now),
+            Key::Address(_) => PER_ADDRESS,
+            Key::Login(_) => PER_LOGIN,
+        };
+        if self.failures.len() + self.under_way < most {
+            return None;
+        }
+        let first = self.failures.front();
+        Some(first.map_or(SOON, |first| WINDOW.saturating_sub(now.duration_since(*first))))
+    }
+
+    fn growing_wait(&self, now: Instant) -> Option<Duration> {
+        if self.under_way >= AT_ONCE {
+            return Some(SOON);
+        }
+        let last = self.failures.back()?;
+        let beyond = u32::try_from(self.failures.len().checked_sub(FREE)?).unwrap_or(u32::MAX);
+        let pause = Duration::from_secs(1 << beyond.min(10)).min(WINDOW);
+        Some(pause.saturating_sub(now.duration_since(*last)))
+    }
 }
 
 #[cfg(test)]
@@ -137,6 +190,17 @@ mod tests {
     }
 
     #[test]
+    fn many_at_once_are_many() {
+        let (throttle, now) = (Throttle::default(), Instant::now());
+        let under_way: Vec<_> = (0..100)
+            .filter_map(|_| throttle.begin(&attempt("kim", 1), false, now).ok())
+            .collect();
+        assert_eq!(under_way.len(), AT_ONCE);
+        drop(under_way);
+        assert!(throttle.begin(&attempt("kim", 1), false, now).unwrap_err() > Duration::from_secs(500));
+    }
+
+    #[test]
     fn one_address_cannot_try_many_logins() {
         assert_eq!(
             verified_in_ten_minutes(2, |number| attempt(&format!("u{number}"), 1)),
@@ -148,7 +212,7 @@ mod tests {
     fn the_owner_signs_in_from_a_known_device_while_others_guess() {
         let (throttle, now) = (Throttle::default(), Instant::now());
         for number in 0..100 {
-            throttle.begin(&attempt("kim", number), false, now).unwrap_or_default();
+            drop(throttle.begin(&attempt("kim", number), false, now));
         }
         assert!(throttle.begin(&attempt("kim", 200), false, now).is_err());
         assert!(throttle.begin(&attempt("kim", 1), true, now).is_ok());
@@ -159,15 +223,16 @@ mod tests {
         let (throttle, mut now) = (Throttle::default(), Instant::now());
         let kim = attempt("kim", 1);
         for _ in 0..FREE {
-            throttle.begin(&kim, false, now).unwrap();
+            drop(throttle.begin(&kim, false, now).unwrap());
         }
         for seconds in [1, 2, 4, 8] {
             let wait = throttle.begin(&kim, false, now).unwrap_err();
             assert_eq!(wait, Duration::from_secs(seconds));
             now += wait;
-            throttle.begin(&kim, false, now).unwrap();
+            drop(throttle.begin(&kim, false, now).unwrap());
         }
-        throttle.succeeded(&kim, false);
-        throttle.begin(&kim, false, now).unwrap();
+        now += Duration::from_secs(16);
+        throttle.begin(&kim, false, now).unwrap().succeeded();
+        throttle.begin(&kim, false, now).unwrap().succeeded();
     }
 }

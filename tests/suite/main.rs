@@ -8,11 +8,14 @@
 
 mod architecture;
 mod keeping_invariants;
+mod managing_master_data;
 mod migrating;
 mod owning_a_postgresql;
 mod partitioning_records;
 mod reaching_a_remote_database;
+mod refusing_bad_requests;
 mod running_queries;
+mod signing_in;
 mod storing_events;
 mod support;
 mod watching_live;
