@@ -26,14 +26,15 @@ test: lint test-fast test-faults ## everything that CI runs
 
 test-fast: ## unit and integration tests
 	@cd $(ROOT)
-	scripts/need postgresql
+	scripts/need postgresql strace
 	$(CARGO) build --locked --workspace --bins
 	$(CARGO) test --locked --workspace
 
 test-faults: ## the supervision suite, against a server that can be broken on purpose
 	@cd $(ROOT)
 	scripts/need postgresql
-	$(CARGO) test --locked --target-dir target-chaos --features chaos --test suite -- breaking_actors
+	$(CARGO) test --locked --target-dir target-chaos -p weighbridge-supervision --features chaos
+	$(CARGO) test --locked --target-dir target-chaos -p weighbridge --features chaos --test suite -- breaking_actors
 
 lint: ## format, clippy, licences, sources, known vulnerabilities
 	@cd $(ROOT)

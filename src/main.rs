@@ -12,7 +12,7 @@ use secrecy::SecretString;
 use weighbridge::{
     config::{self, Settings},
     domain::role::Role,
-    startup::{self, NewAccount, Server, StartupError},
+    startup::{self, NewAccount, NewEdge, Server, StartupError},
     telemetry,
 };
 
@@ -53,6 +53,9 @@ enum Command {
     /// Manage accounts without the server.
     #[command(subcommand)]
     Admin(AdminCommand),
+    /// Manage the gateways on site without the server.
+    #[command(subcommand)]
+    Edge(EdgeCommand),
     /// Print the settings in force with their source, secrets masked.
     Config,
     /// Print the API document (OpenAPI, JSON).
@@ -69,6 +72,21 @@ enum AdminCommand {
         /// ADMIN or STAFF
         #[arg(long, default_value = "ADMIN")]
         role: Role,
+    },
+}
+
+#[derive(Subcommand)]
+enum EdgeCommand {
+    /// Set up a gateway and print its API key, which is not shown again. A server that runs knows it at once.
+    Create {
+        #[arg(long)]
+        name: String,
+        /// The ids of the stations that it reads.
+        #[arg(long, value_delimiter = ',', value_name = "ID,…")]
+        stations: Vec<i64>,
+        /// The site's id, where there are several.
+        #[arg(long)]
+        site: Option<i64>,
     },
 }
 
@@ -103,6 +121,11 @@ fn run(cli: Cli) -> Result<(), StartupError> {
         Some(Command::Migrate) => migrate(&settings(file)?),
         Some(Command::Verify) => verify(&settings(file)?),
         Some(Command::Admin(AdminCommand::Create { login, role })) => create_account(&settings(file)?, login, role),
+        Some(Command::Edge(EdgeCommand::Create { name, stations, site })) => {
+            let key = startup::add_edge(&settings(file)?, NewEdge { name, stations, site })?;
+            println!("{key}");
+            Ok(())
+        }
         Some(Command::Config) => {
             for setting in config::effective(file, std::env::vars())? {
                 println!("{setting}");

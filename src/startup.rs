@@ -6,6 +6,7 @@
 mod accounts;
 mod actors;
 mod database;
+mod edges;
 mod http;
 
 use std::{
@@ -33,6 +34,7 @@ use self::actors::Actors;
 
 pub use accounts::{AccountError, NewAccount, add_account};
 pub use database::{migrate_now, verify, with_database};
+pub use edges::{EdgeError, NewEdge, add_edge};
 
 /// Left of the time to stop in for what comes after the last request: actors, and a private PostgreSQL.
 const LAST_STEPS: Duration = Duration::from_secs(2);
@@ -72,6 +74,8 @@ pub enum StartupError {
     Database(#[from] DbError),
     #[error(transparent)]
     Account(#[from] AccountError),
+    #[error(transparent)]
+    Edge(#[from] EdgeError),
     #[error("an actor could not be started")]
     Actor(#[from] StartError),
     #[error("cannot listen on {address}, expected a free address of this machine")]
@@ -89,6 +93,7 @@ impl StartupError {
             Self::Broken(_) => 1,
             Self::Config(_)
             | Self::Account(_)
+            | Self::Edge(_)
             | Self::Telemetry(TelemetryError::Filter { .. })
             | Self::Key(KeyError::TooOpen { .. } | KeyError::Malformed(_) | KeyError::Missing(_)) => 64,
             Self::Migrate(error) => match error {

@@ -141,7 +141,7 @@ pub async fn add_edge(
     required("name", form.name.as_ref())?;
     let site_id = site(form.site_id, &repository).await?;
     let change = form.checked()?;
-    let secret = EdgeSecret::random();
+    let secret = EdgeSecret::new(rand::random());
     let added = repository
         .run(AddEdge {
             name: required("name", change.name)?,
@@ -233,7 +233,7 @@ pub async fn rotate_key(
     Id(id): Id,
     repository: Data<Handle<Repository>>,
 ) -> Result<Created<NewKeyView>, ApiError> {
-    let secret = EdgeSecret::random();
+    let secret = EdgeSecret::new(rand::random());
     let key = repository
         .run(AddEdgeKey {
             edge_id: id,

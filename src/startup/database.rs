@@ -64,12 +64,9 @@ pub fn migrate_now(settings: &Settings) -> Result<Migrated, StartupError> {
     Ok(done)
 }
 
-/// Checks every promise about the data. Where a server holds the private PostgreSQL, its own is asked. Blocks.
+/// Checks every promise about the data, also beside a server that runs. Blocks.
 pub fn verify(settings: &Settings) -> Result<Vec<Checked>, StartupError> {
-    let (embedded, url) = match reach(settings) {
-        Err(StartupError::Embedded(EmbeddedError::InUse { .. })) => (None, url_of_running(settings)?),
-        reached => reached?,
-    };
+    let (embedded, url) = reach_or_join(settings)?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let checked = runtime.block_on(async {
         let pool = Pool::new(&url, PoolSettings::default(), OnRestore::ignore())?;
@@ -80,6 +77,14 @@ pub fn verify(settings: &Settings) -> Result<Vec<Checked>, StartupError> {
         embedded.stop()?;
     }
     Ok(checked)
+}
+
+/// The database, or that of a server that holds the private PostgreSQL already.
+fn reach_or_join(settings: &Settings) -> Result<(Option<Embedded>, SecretString), StartupError> {
+    match reach(settings) {
+        Err(StartupError::Embedded(EmbeddedError::InUse { .. })) => Ok((None, url_of_running(settings)?)),
+        reached => reached,
+    }
 }
 
 /// Where the private PostgreSQL of a server that runs is reached.
@@ -93,11 +98,19 @@ pub async fn with_database<T>(
     settings: &Settings,
     work: impl AsyncFnOnce(&Runner) -> Result<T, StartupError>,
 ) -> Result<T, StartupError> {
-    let (database, pool) = open(settings, OnRestore::ignore())?;
+    let (embedded, url) = reach_or_join(settings)?;
+    if embedded.is_some() || settings.database.migrate_on_start {
+        migrated(&url, settings.database.wait)?;
+    } else {
+        migrate::check(&url, settings.database.wait)?;
+    }
+    let pool = Pool::new(&url, PoolSettings::default(), OnRestore::ignore())?;
     let runner = Runner::new(pool, settings.database.query_timeout)?;
     let done = work(&runner).await?;
     drop(runner);
-    database.stop()?;
+    if let Some(embedded) = embedded {
+        embedded.stop()?;
+    }
     Ok(done)
 }
 
