@@ -20,14 +20,6 @@ pub struct KnownEdge {
     pub allowed_addresses: Vec<String>,
 }
 
-impl EdgeOfKey {
-    pub fn new(key: &str) -> Self {
-        Self {
-            key_hash: key_hash(key),
-        }
-    }
-}
-
 /// A key is 256 random bits, so a plain hash of it cannot be guessed.
 pub fn key_hash(key: &str) -> [u8; 32] {
     Sha256::digest(key.as_bytes()).into()

@@ -35,6 +35,7 @@ use crate::{
 
 #[derive(Debug, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
 pub struct CaptureFilter {
     /// `unassigned` (the default), `assigned`, `dismissed`, or `rejected` for events that were wrong in themselves.
     state: Option<String>,

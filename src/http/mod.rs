@@ -10,7 +10,7 @@
 //! - [`system`] is `/healthz`, `/readyz` and `/metrics`; [`docs`] is `/openapi.json` and `/docs`
 //!
 //! What handlers share: [`auth`] (roles as extractors), [`read`] (ids, filters, bodies), [`answer`] and [`error`] (how
-//! success and failure look), [`code`] (all codes), [`rules`].
+//! success and failure look), [`edge_keys`] (edges as extractors), [`code`] (all codes), [`rules`].
 
 use std::sync::Arc;
 
@@ -40,6 +40,7 @@ pub mod chaos;
 pub mod code;
 pub mod docs;
 pub mod drivers;
+pub mod edge_keys;
 pub mod edge_link;
 pub mod edges;
 pub mod envelope;
@@ -82,7 +83,7 @@ pub struct Shared {
     pub sessions: Sessions,
     pub links: LinkServices,
     pub stations: Stations,
-    pub guesses: Arc<guesses::Guesses>,
+    pub edge_keys: Arc<edge_keys::EdgeKeys>,
     pub metrics: PrometheusHandle,
 }
 
@@ -110,7 +111,7 @@ pub fn app(
         .app_data(Data::new(shared.links.directory.clone()))
         .app_data(Data::new(shared.links.clone()))
         .app_data(Data::new(shared.stations.clone()))
-        .app_data(Data::from(Arc::clone(&shared.guesses)))
+        .app_data(Data::from(Arc::clone(&shared.edge_keys)))
         .app_data(Data::new(shared.metrics.clone()))
         .app_data(Data::new(unknown::Known::of(&document)))
         .app_data(Data::new(docs::Pages::of(&document)))

@@ -36,6 +36,7 @@ const ASK_WITHIN: Duration = Duration::from_secs(15);
 
 #[derive(Debug, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
 pub struct LineFilter {
     /// All sites where it is missing.
     site_id: Option<i64>,

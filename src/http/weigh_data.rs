@@ -13,7 +13,7 @@ use weighbridge_protocol::reading::Unit;
 use super::{
     answer::{Answer, Failure, Success},
     code::{Code, FieldCode},
-    edge_link::Edge,
+    edge_keys::PostingEdge,
     error::ApiError,
     read::Body,
 };
@@ -82,7 +82,7 @@ pub struct TakenView {
 )]
 #[post("/internal/weigh-data")]
 pub async fn take_reading(
-    Edge(edge): Edge,
+    PostingEdge(edge): PostingEdge,
     // Who may not post is not told what is wrong with the body.
     form: Result<Body<ReadingForm>, ApiError>,
     directory: Data<Directory>,

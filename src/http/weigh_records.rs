@@ -29,6 +29,7 @@ use crate::{
 
 #[derive(Debug, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
 pub struct RecordFilter {
     /// The first day, as the site's clock counts them.
     #[param(required, format = Date, example = "2026-01-25")]

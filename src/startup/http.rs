@@ -103,7 +103,7 @@ pub(super) fn shared(
         sessions: actors.sessions,
         links: actors.links,
         stations: actors.stations,
-        guesses: Arc::default(),
+        edge_keys: Arc::default(),
         metrics,
     })
 }

@@ -7,7 +7,12 @@
 )]
 
 mod architecture;
+mod calling_trucks;
+mod deciding_on_captures;
+mod feeding_by_http;
+mod finding_records;
 mod keeping_invariants;
+mod linking_edges;
 mod managing_master_data;
 mod migrating;
 mod owning_a_postgresql;

@@ -3,7 +3,9 @@
 //! - [`database`]: a database of its own for each test
 //! - [`folder`]: a folder of its own, which others may enter
 //! - [`server`]: a whole server, and a client that speaks to it
+//! - [`site`]: stations, trucks and drivers on that server
 
 pub mod database;
 pub mod folder;
 pub mod server;
+pub mod site;

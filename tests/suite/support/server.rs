@@ -197,6 +197,25 @@ impl Reply {
         &self.body["data"]
     }
 
+    /// The same, of an answer that must be a success.
+    #[track_caller]
+    pub fn done(self) -> Value {
+        assert!(self.status.is_success(), "{}", self.text);
+        self.data().clone()
+    }
+
+    /// Status and code, and what is wrong with which field: `400 VALIDATION_FAILED vehicle_id NOT_FOUND`.
+    pub fn failure(&self) -> String {
+        let mut words = self.outcome();
+        for detail in self.body["error"]["details"].as_array().into_iter().flatten() {
+            for word in ["field", "code"] {
+                words.push(' ');
+                words.push_str(detail[word].as_str().unwrap());
+            }
+        }
+        words
+    }
+
     /// Status and code, `409 DUPLICATE_PLATE`; of a success the status alone.
     pub fn outcome(&self) -> String {
         match self.body["error"]["code"].as_str() {

@@ -1,0 +1,144 @@
+//! Who speaks for an edge: extractors that read `X-API-Key`. 401 without detail for a wrong key, 429 for who guesses.
+
+use std::{
+    collections::HashMap,
+    net::IpAddr,
+    time::{Duration, Instant},
+};
+
+use actix_web::{FromRequest, HttpRequest, dev::Payload, web::Data};
+use futures_util::future::LocalBoxFuture;
+use ipnet::IpNet;
+use parking_lot::Mutex;
+use weighbridge_supervision::Handle;
+
+use super::{auth::caller_address, code::Code, error::ApiError, guesses::Guesses};
+use crate::{
+    actors::repository::{Queries, Repository},
+    db::{
+        DbError,
+        edge_key::{EdgeOfKey, KnownEdge, key_hash},
+    },
+};
+
+/// The header that carries the key.
+const KEY_HEADER: &str = "x-api-key";
+/// How long a key that was found good counts without asking again, where that is allowed.
+const FRESH: Duration = Duration::from_secs(2);
+/// Keys remembered before all are forgotten and learnt again.
+const REMEMBERED: usize = 10_000;
+
+/// The edge whose key a request carries, as the database has it now.
+#[derive(Clone, Debug)]
+pub struct Edge(pub KnownEdge);
+
+/// The edge whose key a request carries, as it was at most two seconds ago: for requests that come in streams.
+#[derive(Clone, Debug)]
+pub struct PostingEdge(pub KnownEdge);
+
+/// What is known of keys and of who tried them; an `app_data` of the App.
+#[derive(Debug, Default)]
+pub struct EdgeKeys {
+    guesses: Guesses,
+    proved: Mutex<HashMap<[u8; 32], (Instant, KnownEdge)>>,
+}
+
+impl FromRequest for Edge {
+    type Error = ApiError;
+    type Future = LocalBoxFuture<'static, Result<Self, ApiError>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        let asking = Asking::of(request);
+        Box::pin(async move { asking?.edge().await.map(Self) })
+    }
+}
+
+impl FromRequest for PostingEdge {
+    type Error = ApiError;
+    type Future = LocalBoxFuture<'static, Result<Self, ApiError>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        let asking = Asking::of(request);
+        Box::pin(async move { asking?.edge_of_late().await.map(Self) })
+    }
+}
+
+/// A request that claims to come from an edge.
+struct Asking {
+    /// None where there is no key.
+    key_hash: Option<[u8; 32]>,
+    address: IpAddr,
+    repository: Data<Handle<Repository>>,
+    keys: Data<EdgeKeys>,
+}
+
+impl Asking {
+    fn of(request: &HttpRequest) -> Result<Self, ApiError> {
+        let missing = || ApiError::internal("the app lacks what edges need");
+        let key = request.headers().get(KEY_HEADER).and_then(|key| key.to_str().ok());
+        Ok(Self {
+            key_hash: key.map(key_hash),
+            address: caller_address(request),
+            repository: request
+                .app_data::<Data<Handle<Repository>>>()
+                .cloned()
+                .ok_or_else(missing)?,
+            keys: request.app_data::<Data<EdgeKeys>>().cloned().ok_or_else(missing)?,
+        })
+    }
+
+    async fn edge_of_late(&self) -> Result<KnownEdge, ApiError> {
+        let proved = self.key_hash.and_then(|hash| self.keys.proved_of_late(&hash));
+        match proved.filter(|edge| may_come_from(edge, self.address)) {
+            Some(edge) => Ok(edge),
+            None => self.edge().await,
+        }
+    }
+
+    async fn edge(&self) -> Result<KnownEdge, ApiError> {
+        if let Some(wait) = self.keys.guesses.wait(self.address, Instant::now()) {
+            return Err(ApiError::new(Code::RateLimited).retry_after(wait));
+        }
+        let asked_at = Instant::now();
+        let found = match self.key_hash {
+            Some(key_hash) => self.repository.run(EdgeOfKey { key_hash }).await,
+            None => Err(DbError::NotFound),
+        };
+        match found {
+            Ok(edge) if may_come_from(&edge, self.address) => {
+                self.keys.remember(self.key_hash, asked_at, &edge);
+                Ok(edge)
+            }
+            Ok(_) | Err(DbError::NotFound) => {
+                self.keys.guesses.wrong(self.address, Instant::now());
+                Err(ApiError::new(Code::Unauthenticated))
+            }
+            Err(error) => Err(error.into()),
+        }
+    }
+}
+
+impl EdgeKeys {
+    fn proved_of_late(&self, hash: &[u8; 32]) -> Option<KnownEdge> {
+        let proved = self.proved.lock();
+        let (at, edge) = proved.get(hash)?;
+        (at.elapsed() < FRESH).then(|| edge.clone())
+    }
+
+    fn remember(&self, hash: Option<[u8; 32]>, at: Instant, edge: &KnownEdge) {
+        let Some(hash) = hash else { return };
+        let mut proved = self.proved.lock();
+        if proved.len() >= REMEMBERED {
+            proved.clear();
+        }
+        proved.insert(hash, (at, edge.clone()));
+    }
+}
+
+fn may_come_from(edge: &KnownEdge, address: IpAddr) -> bool {
+    let within = |network: &String| match network.parse::<IpNet>() {
+        Ok(network) => network.contains(&address),
+        Err(_) => network.parse::<IpAddr>().is_ok_and(|allowed| allowed == address),
+    };
+    edge.allowed_addresses.is_empty() || edge.allowed_addresses.iter().any(within)
+}
