@@ -1,2 +1,9 @@
-//! Under construction.
-fn main() {}
+//! `weighbridge-bench`: measures what the product claims.
+
+mod cli;
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    cli::main()
+}
