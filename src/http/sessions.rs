@@ -6,10 +6,7 @@ use std::{
 };
 
 use actix_web::{HttpMessage, HttpRequest, delete, get, http::header::USER_AGENT, post, web::Data};
-use chrono::{DateTime, FixedOffset, TimeDelta, Utc};
-use secrecy::SecretString;
-use serde::{Deserialize, Serialize};
-use utoipa::ToSchema;
+use chrono::{TimeDelta, Utc};
 use weighbridge_supervision::Handle;
 
 use super::{
@@ -31,10 +28,13 @@ use crate::{
     },
     domain::{
         password::{Password, PasswordError},
-        role::Role,
         text::Login,
     },
 };
+
+use forms::{LoginForm, PasswordForm, RefreshForm, RefreshedView, SessionView, SignedInView, UserView};
+
+mod forms;
 
 /// What signing in is done with.
 #[derive(Debug)]
@@ -50,76 +50,6 @@ pub struct SignIn {
     pub most_sessions: i64,
     /// How long a temporary password works.
     pub temporary_password: TimeDelta,
-}
-
-#[derive(Debug, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-pub struct LoginForm {
-    #[schema(example = "driver001")]
-    login_id: String,
-    #[schema(value_type = String, format = Password)]
-    password: SecretString,
-}
-
-/// Tokens of a new session, and whose it is.
-#[derive(Debug, Serialize, ToSchema)]
-pub struct SignedInView {
-    access_token: String,
-    refresh_token: String,
-    /// Seconds until the access token ends.
-    #[schema(example = 3600)]
-    expires_in: u64,
-    user: UserView,
-}
-
-/// A user as the user sees it.
-#[derive(Debug, Serialize, ToSchema)]
-pub struct UserView {
-    id: i64,
-    login_id: String,
-    #[schema(value_type = String, example = "DRIVER")]
-    role: Role,
-    name: String,
-    /// Until this is done, only `/auth` answers.
-    must_change_password: bool,
-}
-
-#[derive(Debug, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-pub struct RefreshForm {
-    #[schema(value_type = String)]
-    refresh_token: SecretString,
-}
-
-/// The successors of the tokens that were good until now.
-#[derive(Debug, Serialize, ToSchema)]
-pub struct RefreshedView {
-    access_token: String,
-    refresh_token: String,
-    /// Seconds until the access token ends.
-    expires_in: u64,
-}
-
-#[derive(Debug, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-pub struct PasswordForm {
-    #[schema(value_type = String, format = Password)]
-    current_password: SecretString,
-    /// At least 8 characters with letters, digits and special characters; at most 72 bytes.
-    #[schema(value_type = String, format = Password)]
-    new_password: SecretString,
-}
-
-/// A device on which the user is signed in.
-#[derive(Debug, Serialize, ToSchema)]
-pub struct SessionView {
-    id: i64,
-    user_agent: Option<String>,
-    address: Option<String>,
-    created_at: DateTime<FixedOffset>,
-    last_used_at: DateTime<FixedOffset>,
-    /// Whether this request came from it.
-    current: bool,
 }
 
 /// `POST /api/v1/auth/login` with `{"login_id":"driver001","password":"…"}`. A login beyond the third ends the session

@@ -1,0 +1,46 @@
+//! What a form may wish of a scale: where its indicator is, and how it captures.
+
+use std::collections::BTreeMap;
+
+use serde_json::Value;
+use weighbridge_protocol::scale::{CaptureOverrides, CaptureSettings};
+
+use crate::http::{code::FieldCode, error::ApiError, fields::Given};
+
+/// `serial://…` or `tcp://host:port`.
+pub(super) fn address(address: Given<String>) -> Result<Given<String>, ApiError> {
+    let fits = |address: &str| {
+        let port = |rest: &str| {
+            let (host, port) = rest.rsplit_once(':')?;
+            (!host.is_empty()).then(|| port.parse::<u16>().ok())?
+        };
+        let serial = address.strip_prefix("serial://").is_some_and(|path| path.len() > 1);
+        serial || address.strip_prefix("tcp://").and_then(port).is_some()
+    };
+    match &address {
+        Some(Some(text)) if !fits(text) => Err(ApiError::field("address", FieldCode::InvalidFormat)),
+        _ => Ok(address),
+    }
+}
+
+/// The overrides as the edge gets them; they must make sense together with the defaults.
+pub(super) fn capture(wishes: BTreeMap<String, Value>) -> Result<Value, ApiError> {
+    let wrong = |key: &str, code| ApiError::field(format!("capture.{key}"), code);
+    let mut overrides = CaptureOverrides::default();
+    for (key, value) in wishes {
+        let text = match value {
+            Value::String(text) => text,
+            other => other.to_string(),
+        };
+        match overrides.set(&key, &text) {
+            Ok(true) => {}
+            Ok(false) => return Err(wrong(&key, FieldCode::UnknownField)),
+            Err(_) => return Err(wrong(&key, FieldCode::InvalidFormat)),
+        }
+    }
+    CaptureSettings::default()
+        .overridden_by(&overrides)
+        .checked()
+        .map_err(|error| wrong(error.key, FieldCode::OutOfRange))?;
+    serde_json::to_value(overrides).map_err(ApiError::internal)
+}
