@@ -214,8 +214,19 @@ async fn only_the_key_of_its_edge_may_speak_for_a_station() {
         post_by(&site.key, reading(999, 1, &Clock::now().tick())).await,
         "403 FORBIDDEN"
     );
-    assert_eq!(site.count("SELECT count(*) FROM edge_event").await, 0);
     assert_eq!(site.count("SELECT count(*) FROM station_cycle").await, 0);
+    post(&site, body.clone()).await.done();
+    let later = reading(site.stations[0], 25_000, &Clock::now().tick());
+    assert_eq!(
+        post_by(&other, later).await,
+        "403 FORBIDDEN",
+        "also of a station that is fed already"
+    );
+    assert_eq!(
+        site.count("SELECT count(*) FROM edge_event WHERE kind = 'reading'")
+            .await,
+        1
+    );
 }
 
 #[tokio::test]
@@ -254,5 +265,31 @@ async fn a_station_goes_on_from_its_row_when_its_actor_starts_anew() {
         let taken = site.post_reading(station, 25_000, &mut clock).await.done();
         assert_eq!(taken["capture_id"], Value::Null, "it is the same stay");
     }
+    assert_eq!(site.count("SELECT count(*) FROM capture").await, 1);
+}
+
+/// Refuses captures as a database does that is busy.
+const REFUSE_CAPTURES: &str = "
+    CREATE FUNCTION refuse_captures() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+        RAISE EXCEPTION 'could not serialize access' USING ERRCODE = 'serialization_failure';
+    END $$;
+    CREATE TRIGGER refuse_captures BEFORE INSERT ON capture FOR EACH ROW EXECUTE FUNCTION refuse_captures()";
+
+#[tokio::test]
+async fn a_commit_that_fails_changes_nothing_and_the_same_reading_may_be_posted_again() {
+    let site = Site::new().await;
+    let station = site.stations[0];
+    let mut clock = Clock::now();
+    for kg in [0, 18_340, 18_340] {
+        site.post_reading(station, kg, &mut clock).await.done();
+    }
+    let before = site.count("SELECT count(*) FROM edge_event").await;
+    site.execute(REFUSE_CAPTURES).await;
+    let settling = reading(station, 18_340, &clock.tick());
+    assert_eq!(post(&site, settling.clone()).await.outcome(), "503 UNAVAILABLE");
+    assert_eq!(site.count("SELECT count(*) FROM edge_event").await, before);
+    site.execute("DROP TRIGGER refuse_captures ON capture").await;
+    let taken = post(&site, settling).await.done();
+    assert!(taken["duplicate"] == false && taken["capture_id"].is_i64(), "{taken}");
     assert_eq!(site.count("SELECT count(*) FROM capture").await, 1);
 }
