@@ -158,8 +158,8 @@ impl RecordFilter {
 fn day(field: &str, text: Option<String>) -> Result<NaiveDate, ApiError> {
     let text = text.ok_or_else(|| ApiError::field(field, FieldCode::Required))?;
     let parsed = NaiveDate::parse_from_str(&text, "%Y-%m-%d").ok();
-    // The format alone would take 2026-1-25 and years of six digits.
-    let day = parsed.filter(|day| day.to_string() == text);
+    // The format alone would take 2026-1-25 and years of five digits.
+    let day = parsed.filter(|day| text.len() == 10 && day.to_string() == text);
     day.ok_or_else(|| ApiError::field(field, FieldCode::InvalidFormat))
 }
 
