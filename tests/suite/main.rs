@@ -9,6 +9,7 @@
 mod architecture;
 mod calling_trucks;
 mod deciding_on_captures;
+mod describing_the_api;
 mod feeding_by_http;
 mod finding_records;
 mod keeping_invariants;
@@ -21,6 +22,7 @@ mod reaching_a_remote_database;
 mod refusing_bad_requests;
 mod running_queries;
 mod signing_in;
+mod starting_and_stopping;
 mod storing_events;
 mod support;
 mod watching_live;
