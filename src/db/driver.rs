@@ -256,7 +256,9 @@ fn welcome(driver: i64, login: &Login) -> Message {
 }
 
 fn sealed(phones: &PhoneVault, phone: &Phone, row: i64) -> Result<Vec<u8>, DbError> {
-    phones.seal(phone, place(row)).map_err(|error| unreadable(&error))
+    phones
+        .seal(phone, place(row), rand::random())
+        .map_err(|error| unreadable(&error))
 }
 
 fn unreadable(error: &VaultError) -> DbError {

@@ -16,7 +16,7 @@ use sha2::Sha256;
 use super::phone::Phone;
 
 const VERSION: u8 = 1;
-const NONCE: usize = 12;
+pub const NONCE: usize = 12;
 
 /// Seals and opens phone numbers. Old keys open; the one with the greatest id seals.
 pub struct PhoneVault {
@@ -56,10 +56,9 @@ impl PhoneVault {
         Ok(Self { ciphers, index_key })
     }
 
-    /// Encrypts `phone` for its `place`; each call gives another ciphertext.
-    pub fn seal(&self, phone: &Phone, place: Place) -> Result<Vec<u8>, VaultError> {
+    /// Encrypts `phone` for its `place`. `nonce` is drawn at random by the caller, anew for each call.
+    pub fn seal(&self, phone: &Phone, place: Place, nonce: [u8; NONCE]) -> Result<Vec<u8>, VaultError> {
         let (id, cipher) = self.ciphers.last_key_value().ok_or(VaultError::NoKey)?;
-        let nonce: [u8; NONCE] = rand::random();
         let bound = place.bound_to(*id);
         let message = Payload {
             msg: phone.digits().as_bytes(),
@@ -134,7 +133,10 @@ mod tests {
     #[test]
     fn the_same_number_sealed_twice_looks_different_and_opens_the_same() {
         let vault = vault(&[1]);
-        let (first, second) = (vault.seal(&phone(), ROW).unwrap(), vault.seal(&phone(), ROW).unwrap());
+        let (first, second) = (
+            vault.seal(&phone(), ROW, rand::random()).unwrap(),
+            vault.seal(&phone(), ROW, rand::random()).unwrap(),
+        );
         assert_ne!(first, second);
         assert_eq!(vault.open(&first, ROW), Ok(phone()));
         assert_eq!(vault.open(&second, ROW), Ok(phone()));
@@ -143,7 +145,7 @@ mod tests {
     #[test]
     fn a_single_flipped_bit_is_an_error() {
         let vault = vault(&[1]);
-        let sealed = vault.seal(&phone(), ROW).unwrap();
+        let sealed = vault.seal(&phone(), ROW, rand::random()).unwrap();
         for bit in 0..sealed.len() * 8 {
             let mut altered = sealed.clone();
             altered[bit / 8] ^= 1 << (bit % 8);
@@ -154,16 +156,16 @@ mod tests {
     #[test]
     fn a_number_that_was_moved_to_another_row_does_not_open() {
         let vault = vault(&[1]);
-        let sealed = vault.seal(&phone(), ROW).unwrap();
+        let sealed = vault.seal(&phone(), ROW, rand::random()).unwrap();
         assert_eq!(vault.open(&sealed, Place { row: 8, ..ROW }), Err(VaultError::Altered));
     }
 
     #[test]
     fn old_keys_open_and_the_newest_seals() {
-        let sealed = vault(&[1]).seal(&phone(), ROW).unwrap();
+        let sealed = vault(&[1]).seal(&phone(), ROW, rand::random()).unwrap();
         let rotated = vault(&[1, 2]);
         assert_eq!(rotated.open(&sealed, ROW), Ok(phone()));
-        let anew = rotated.seal(&phone(), ROW).unwrap();
+        let anew = rotated.seal(&phone(), ROW, rand::random()).unwrap();
         assert_eq!(vault(&[1]).open(&anew, ROW), Err(VaultError::UnknownKey(2)));
     }
 
