@@ -8,6 +8,7 @@ use tokio::sync::oneshot;
 use weighbridge_protocol::link::{FromServer, messages::Action};
 
 use super::EdgeLink;
+use crate::actors::indicator::{BacklogChanged, LinkChanged};
 
 const ANSWER_WITHIN: Duration = Duration::from_secs(10);
 
@@ -26,6 +27,13 @@ pub struct ShowOnBoard {
 pub struct Rearm {
     pub station_id: i64,
     pub reason: String,
+}
+
+/// How does the link stand? Announced by an Indicator that does not know it; it is told as at a change.
+#[derive(Clone, Copy, Debug, Message)]
+#[rtype(result = "()")]
+pub struct TellStation {
+    pub station_id: i64,
 }
 
 /// Why an edge did not carry out a command.
@@ -74,6 +82,24 @@ impl Handler<ShowOnBoard> for EdgeLink {
     fn handle(&mut self, ShowOnBoard { station_id, text }: ShowOnBoard, context: &mut WebsocketContext<Self>) {
         if self.linked.is_some() {
             self.say(&FromServer::Board { station_id, text }, context);
+        }
+    }
+}
+
+impl Handler<TellStation> for EdgeLink {
+    type Result = ();
+
+    fn handle(&mut self, TellStation { station_id }: TellStation, _: &mut WebsocketContext<Self>) {
+        let own = self
+            .linked
+            .as_ref()
+            .filter(|linked| linked.stations.contains(&station_id));
+        let (Some(linked), Some(indicator)) = (own, self.services.directory.indicator(station_id)) else {
+            return;
+        };
+        indicator.listener().announce(LinkChanged { up: true });
+        if linked.drained {
+            indicator.listener().announce(BacklogChanged { drained: true });
         }
     }
 }

@@ -92,6 +92,10 @@ enum Waiting {
 }
 
 impl Feed {
+    pub(super) const fn directory(&self) -> &Directory {
+        &self.services.directory
+    }
+
     pub(super) const fn new(services: FeedServices) -> Self {
         Self {
             services,

@@ -15,6 +15,7 @@ pub use feed::{FeedServices, NotDone, NotTaken, PostedReading, RearmFed};
 
 use self::feed::Feed;
 use super::{
+    edge_link::TellStation,
     live::{Json, StationChanged, WeighingChanged, WeightChanged},
     queue::StationFreed,
     repository::{Queries, Repository},
@@ -153,9 +154,21 @@ impl Indicator {
     fn seen(&mut self, view: Option<StationView>) {
         let was_free = self.is_free();
         self.state.view = view;
+        if !self.state.link_up || !self.state.backlog_drained {
+            self.ask_for_the_link();
+        }
         self.show();
         if self.is_free() && !was_free {
             self.announce_free();
+        }
+    }
+
+    /// A value that was made anew knows nothing of a link that stands, and news of it may be lost: its edge tells again.
+    fn ask_for_the_link(&self) {
+        let edge = self.state.view.as_ref().and_then(|view| view.edge_id);
+        if let Some(link) = edge.and_then(|edge| self.feed.directory().edge_link(edge)) {
+            let station_id = self.station_id;
+            link.listener().announce(TellStation { station_id });
         }
     }
 
