@@ -171,8 +171,10 @@ impl Intake {
 
     /// One by one, so that the guilty one alone is set aside. Says whether this connection was fenced meanwhile.
     async fn take_alone(&mut self, events: Vec<Examined>) -> bool {
+        // A group of one was its event alone already.
+        let tried = u32::from(events.len() == 1);
         for examined in events {
-            let mut crashes = 0;
+            let mut crashes = tried;
             loop {
                 let (why, reason) = match self.store(std::slice::from_ref(&examined)).await {
                     Ok(()) => break,
