@@ -5,7 +5,7 @@ use actix_web::{
     web::{Data, Path},
 };
 use serde::{Deserialize, Serialize};
-use serde_json::json;
+use serde_json::{Value, json};
 use utoipa::ToSchema;
 use weighbridge_supervision::{ActorRow, Handle, Mode, RestartError, Tree};
 
@@ -18,7 +18,7 @@ use super::{
 };
 use crate::{
     actors::repository::{Queries, Repository},
-    db::audit_log::{Deed, Note},
+    db::audit_log::{Author, Deed, Note},
     domain::{role::Role, text::Line},
 };
 
@@ -66,7 +66,7 @@ pub async fn list_actors(_: Admin, tree: Data<Tree>) -> Answer<Actors> {
     params(("name" = String, Path,)),
     responses(
         (status = 200, body = Success<RestartView>),
-        (status = 403, body = Failure),
+        (status = 403, body = Failure, description = "for administrators only; and no supervisor can be restarted"),
         (status = 404, body = Failure),
         (status = 409, body = Failure, description = "ALREADY_RESTARTING, with `error.restart_id`"),
         (status = 429, body = Failure, description = "more than ten restarts of it in a minute"),
@@ -83,44 +83,80 @@ pub async fn restart_actor(
     let (name, Body(form)) = (name.into_inner(), form);
     let reason = form.reason.as_deref().map(Line::<200>::parse).transpose();
     let reason = reason.map_err(|error| error.of("reason"))?;
-    let subject: String = format!("actor {name}").chars().take(100).collect();
-    let note = |action, after| Note {
+    let order = Order {
         author: caller.author(),
-        deed: Deed {
-            action,
-            subject: subject.clone(),
-            before: None,
-            after: Some(after),
-        },
+        name,
+        mode: form.mode,
+        reason: reason.map(|reason| reason.to_string()),
     };
     if caller.identity.role != Role::Admin {
-        repository
-            .run(note("actor.restart_refused", json!({"role": caller.identity.role})))
-            .await?;
+        let refused = order.note("actor.restart_refused", None, json!({"role": caller.identity.role}));
+        repository.run(refused).await?;
         return Err(ApiError::new(Code::Forbidden));
     }
-    let restarted = tree.restart(&name, form.mode).await?;
-    let after = json!({
-        "mode": form.mode,
-        "reason": reason,
-        "restart_id": restarted.restart_id,
-        "generation_before": restarted.generation_before,
-        "generation_after": restarted.generation_after,
-    });
-    repository.run(note("actor.restart", after)).await?;
-    Ok(Success::ok(RestartView {
-        name,
-        restart_id: restarted.restart_id.to_string(),
-        generation: restarted.generation_after,
-        took_ms: u64::try_from(restarted.took.as_millis()).unwrap_or(u64::MAX),
-    }))
+    // A restart goes on when its asker hangs up, and so must its note.
+    let restarting = actix_web::rt::spawn(order.carry_out(tree, repository));
+    let ended = |_| ApiError::internal("the task of a restart ended without an answer");
+    Ok(Success::ok(restarting.await.map_err(ended)??))
+}
+
+/// What an administrator wants restarted.
+struct Order {
+    author: Author,
+    name: String,
+    mode: Mode,
+    reason: Option<String>,
+}
+
+impl Order {
+    /// Restarts, and writes down how it went: one row for each restart that was started.
+    async fn carry_out(self, tree: Data<Tree>, repository: Data<Handle<Repository>>) -> Result<RestartView, ApiError> {
+        let restarted = match tree.restart(&self.name, self.mode).await {
+            Ok(restarted) => restarted,
+            Err(error) => {
+                if let RestartError::NotUp { restart_id, .. } = error {
+                    let after = json!({"restart_id": restart_id, "result": "not up in time"});
+                    repository.run(self.note("actor.restart", None, after)).await?;
+                }
+                return Err(error.into());
+            }
+        };
+        let took_ms = u64::try_from(restarted.took.as_millis()).unwrap_or(u64::MAX);
+        let before = json!({"generation": restarted.generation_before});
+        let after = json!({
+            "generation": restarted.generation_after,
+            "restart_id": restarted.restart_id,
+            "took_ms": took_ms,
+        });
+        repository.run(self.note("actor.restart", Some(before), after)).await?;
+        Ok(RestartView {
+            name: self.name,
+            restart_id: restarted.restart_id.to_string(),
+            generation: restarted.generation_after,
+            took_ms,
+        })
+    }
+
+    fn note(&self, action: &'static str, before: Option<Value>, mut after: Value) -> Note {
+        after["mode"] = json!(self.mode);
+        after["reason"] = json!(self.reason);
+        Note {
+            author: self.author.clone(),
+            deed: Deed {
+                action,
+                subject: format!("actor {}", self.name).chars().take(100).collect(),
+                before,
+                after: Some(after),
+            },
+        }
+    }
 }
 
 impl From<RestartError> for ApiError {
     fn from(error: RestartError) -> Self {
         match error {
             RestartError::NotFound(_) => Self::new(Code::NotFound),
-            RestartError::Forbidden(_) => Self::new(Code::InvalidState),
+            RestartError::Forbidden(_) => Self::new(Code::Forbidden),
             RestartError::AlreadyRestarting { restart_id } => {
                 Self::new(Code::AlreadyRestarting).with("restart_id", restart_id.to_string())
             }
