@@ -1,8 +1,9 @@
-//! Carries bytes between a socket and an actor that hears by a request's payload and speaks by a response's body.
+//! Carries bytes between a WebSocket and an actor that hears by a request's payload and speaks by a response's body.
 
 use std::{
     future::poll_fn,
     io,
+    panic::AssertUnwindSafe,
     pin::{Pin, pin},
     time::Duration,
 };
@@ -12,18 +13,22 @@ use actix_web::{
     body::{BoxBody, MessageBody},
 };
 use bytes::{Bytes, BytesMut};
+use futures_util::FutureExt;
 use tokio::{
     io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, copy, sink},
     net::TcpStream,
     select,
     time::timeout,
 };
+use tracing::error;
 
 use super::Inbound;
 
 const READ_BYTES: usize = 4096;
 /// How long a peer may take to hang up.
 const LONGEST_FAREWELL: Duration = Duration::from_secs(5);
+/// A WebSocket's close frame with code 1012: come again.
+const COME_AGAIN: [u8; 4] = [0x88, 2, 0x03, 0xf4];
 
 /// Ends when the body does, and with it the actor. `first` is what was read from the socket already.
 pub async fn carry(mut socket: TcpStream, first: Bytes, inbound: Inbound, body: BoxBody) -> Result<(), Error> {
@@ -66,9 +71,18 @@ async fn listen(mut reader: impl AsyncRead + Unpin, first: Bytes, inbound: Inbou
     }
 }
 
+/// The body runs the actor. One that panics where nobody guards it has said all that it will, and its peer should come again.
 async fn speak(mut writer: impl AsyncWrite + Unpin, mut body: BoxBody) -> Result<(), Error> {
-    while let Some(bytes) = poll_fn(|context| Pin::new(&mut body).poll_next(context)).await {
-        writer.write_all(&bytes?).await?;
+    loop {
+        let next = AssertUnwindSafe(poll_fn(|context| Pin::new(&mut body).poll_next(context)));
+        match next.catch_unwind().await {
+            Ok(Some(bytes)) => writer.write_all(&bytes?).await?,
+            Ok(None) => return Ok(()),
+            Err(_panic) => {
+                error!("an actor panicked outside of its messages, and its socket closes");
+                writer.write_all(&COME_AGAIN).await?;
+                return Ok(());
+            }
+        }
     }
-    Ok(())
 }

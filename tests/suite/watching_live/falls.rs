@@ -96,3 +96,14 @@ async fn an_actor_that_speaks_by_a_response_body_lives_beside_the_sessions() {
     assert!(matches!(client.hear().await, Said::Closed(1000, _)));
     assert_eq!(client.0.read(&mut [0]).await.unwrap(), 0);
 }
+
+#[actix_web::test]
+async fn a_socket_whose_actor_panics_where_nobody_guards_it_closes_with_1012() {
+    let server = Server::start().await;
+    let (mut client, head) = Client::upgrade(&server, "/echo", &[]).await;
+    assert!(head.starts_with("HTTP/1.1 101"), "{head}");
+    client.say("panic").await;
+    let mut close = [0; 4];
+    client.0.read_exact(&mut close).await.unwrap();
+    assert_eq!(close, [0x88, 2, 0x03, 0xf4]);
+}

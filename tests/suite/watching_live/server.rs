@@ -109,7 +109,10 @@ impl Actor for Echo {
 impl StreamHandler<Result<ws::Message, ws::ProtocolError>> for Echo {
     fn handle(&mut self, message: Result<ws::Message, ws::ProtocolError>, context: &mut Self::Context) {
         match message {
-            Ok(ws::Message::Text(text)) => context.text(text),
+            Ok(ws::Message::Text(text)) => {
+                assert_ne!(text, "panic", "it was to panic");
+                context.text(text);
+            }
             Ok(ws::Message::Close(reason)) => {
                 context.close(reason);
                 context.stop();
