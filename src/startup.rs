@@ -17,7 +17,10 @@ use std::{
     time::{Duration, Instant},
 };
 
-use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::{
+    signal::unix::{Signal, SignalKind, signal},
+    time::timeout,
+};
 use weighbridge_supervision::{Escalation, Handle, Policy, Spec, StartError, Tree};
 
 use crate::{
@@ -38,6 +41,8 @@ pub use edges::{EdgeError, NewEdge, add_edge};
 
 /// Left of the time to stop in for what comes after the last request: actors, and a private PostgreSQL.
 const LAST_STEPS: Duration = Duration::from_secs(2);
+/// How long a goodbye may take to a socket's peer and back.
+const LAST_WORDS: Duration = Duration::from_millis(500);
 /// How often a stopping server looks whether requests are still under way.
 const LOOK_EVERY: Duration = Duration::from_millis(20);
 
@@ -195,7 +200,7 @@ impl Server {
             http.in_flight()
         );
         let deadline = Instant::now() + drain;
-        http.stop_accepting();
+        let connections = http.stop_accepting();
         lives.close_all().await;
         while http.in_flight() > 0 && Instant::now() + LAST_STEPS < deadline {
             tokio::time::sleep(LOOK_EVERY).await;
@@ -203,6 +208,10 @@ impl Server {
         let late = tree.drain(deadline.saturating_duration_since(Instant::now())).await;
         if !late.is_empty() {
             tracing::warn!("stopped without {}, which did not finish in time", late.join(", "));
+        }
+        // The last words to edges are on their way; an idle client is not waited for any longer.
+        if timeout(LAST_WORDS, connections).await.is_err() {
+            tracing::debug!("stopped with idle connections");
         }
         drop(http);
         database.stop()?;

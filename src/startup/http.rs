@@ -3,11 +3,15 @@
 use std::{
     io,
     net::{SocketAddr, TcpListener},
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
     thread::available_parallelism,
 };
 
 use actix_http::HttpService;
+use actix_rt::Arbiter;
 use actix_server::ServerHandle;
 use actix_service::map_config;
 use actix_web::dev::AppConfig;
@@ -139,12 +143,16 @@ impl Running {
         let upkeep = tokio::spawn(telemetry::keep_metrics(shared.metrics.clone()));
         let in_flight = Arc::clone(&shared.in_flight);
         let (read_timeout, keep_alive) = (settings.read_timeout, settings.keep_alive);
+        let started = Arc::new(AtomicUsize::new(0));
         let server = actix_server::Server::build()
             .workers(workers)
             .max_concurrent_connections(settings.connections_per_worker)
             .shutdown_timeout(settings.drain.as_secs())
             .disable_signals()
             .listen("http", listener, move || {
+                // It holds the sockets of requests and of edges: when it is frozen, the process has to end.
+                let number = started.fetch_add(1, Ordering::Relaxed) + 1;
+                shared.tree.bind(format!("http-{number}"), Arbiter::current());
                 let app = || map_config(app(&shared), |()| AppConfig::default());
                 HttpService::build()
                     .upgrade(upgrade::service(app(), shared.sessions.clone()))
@@ -177,10 +185,9 @@ impl Running {
         (&mut self.server).await.map_err(io::Error::other)?
     }
 
-    /// Closes the listening socket; connections that are open go on.
-    pub(super) fn stop_accepting(&self) {
-        // The future waits for every idle connection; what is under way is counted instead.
-        drop(tokio::spawn(self.handle.stop(true)));
+    /// Closes the listening socket; connections that are open go on. The task is over when they have ended, idle ones too.
+    pub(super) fn stop_accepting(&self) -> JoinHandle<()> {
+        tokio::spawn(self.handle.stop(true))
     }
 }
 
