@@ -19,6 +19,8 @@ pub mod audit_log;
 mod blocking;
 mod breaker;
 pub mod capture;
+#[cfg(feature = "chaos")]
+pub mod chaos;
 mod connect;
 pub mod driver;
 pub mod edge_epoch;

@@ -3,7 +3,7 @@
 use actix_web::{HttpResponse, post, web::Data};
 use serde::Deserialize;
 use serde_json::json;
-use weighbridge_supervision::{Moment, Tree};
+use weighbridge_supervision::{Handle, Moment, Tree};
 
 use super::{
     auth::Admin,
@@ -11,17 +11,34 @@ use super::{
     error::ApiError,
     read::Body,
 };
-use crate::actors::stations::Stations;
+use crate::{
+    actors::{
+        repository::{Queries, Repository},
+        stations::Stations,
+    },
+    db::chaos::BreakInside,
+};
 
 /// Whom to break, and how often.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct PanicForm {
     actor: String,
-    on: Option<Moment>,
+    on: Option<On>,
     times: Option<u32>,
     /// With a plate: captures that come while it is called.
     plate: Option<String>,
+}
+
+/// At what an actor is to panic.
+#[derive(Clone, Copy, Debug, Default, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum On {
+    #[default]
+    Message,
+    Started,
+    /// Not the actor but a query in its care, at once.
+    Query,
 }
 
 #[derive(Debug, Deserialize)]
@@ -39,6 +56,7 @@ pub async fn panic(
     form: Body<PanicForm>,
     tree: Data<Tree>,
     stations: Data<Stations>,
+    repository: Data<Handle<Repository>>,
 ) -> Result<HttpResponse, ApiError> {
     let Body(PanicForm {
         actor,
@@ -50,7 +68,15 @@ pub async fn panic(
         stations.poison.set(&plate, times.unwrap_or(u32::MAX));
         return Ok(done());
     }
-    if tree.chaos_panic(&actor, on.unwrap_or(Moment::Message), times.unwrap_or(1)) {
+    let moment = match on.unwrap_or_default() {
+        On::Message => Moment::Message,
+        On::Started => Moment::Started,
+        On::Query => {
+            repository.run(BreakInside).await?;
+            return Ok(done());
+        }
+    };
+    if tree.chaos_panic(&actor, moment, times.unwrap_or(1)) {
         Ok(done())
     } else {
         Err(ApiError::new(Code::NotFound))

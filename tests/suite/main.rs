@@ -7,6 +7,8 @@
 )]
 
 mod architecture;
+#[cfg(feature = "chaos")]
+mod breaking_actors;
 mod calling_trucks;
 mod deciding_on_captures;
 mod describing_the_api;

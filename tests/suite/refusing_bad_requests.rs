@@ -187,3 +187,16 @@ async fn a_client_that_never_finishes_its_request_is_let_go() {
         assert!(answer.starts_with("HTTP/1.1 408"), "{answer}");
     }
 }
+
+#[cfg(not(feature = "chaos"))]
+#[actix_web::test]
+async fn a_server_that_is_not_built_for_it_cannot_be_broken_on_purpose() {
+    let server = TestServer::start().await;
+    let admin = server.admin().await;
+    for path in ["panic", "freeze"] {
+        let break_it = json!({ "actor": "queue-1", "seconds": 1 });
+        let reply = admin.post(&format!("/api/v1/admin/_chaos/{path}"), break_it).await;
+        check(&reply, "404 NOT_FOUND");
+    }
+    assert!(!admin.get("/openapi.json").await.text.contains("chaos"));
+}

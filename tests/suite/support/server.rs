@@ -103,11 +103,7 @@ impl TestServer {
 
     /// Somebody who is not signed in.
     pub fn stranger(&self) -> Client {
-        Client {
-            base: format!("http://{}", self.address),
-            http: reqwest::Client::builder().user_agent("test").build().unwrap(),
-            token: None,
-        }
+        Client::of(&self.address)
     }
 
     /// The administrator, signed in.
@@ -127,6 +123,15 @@ impl Drop for TestServer {
 }
 
 impl Client {
+    /// Somebody who is not signed in to the server at `127.0.0.1:40123`.
+    pub fn of(address: &str) -> Self {
+        Self {
+            base: format!("http://{address}"),
+            http: reqwest::Client::builder().user_agent("test").build().unwrap(),
+            token: None,
+        }
+    }
+
     /// The same somebody with another `User-Agent`.
     pub fn on_device(&self, user_agent: &str) -> Self {
         Self {
