@@ -7,7 +7,7 @@ ROOT := $(dir $(abspath $(lastword $(MAKEFILE_LIST))))
 CARGO := cargo
 export CARGO_TERM_COLOR ?= auto
 
-.PHONY: help run test lint fmt build bench clean audit test-fast test-supervision
+.PHONY: help run test lint fmt build bench clean audit test-fast test-faults
 
 help: ## what there is
 	@grep -hE '^[a-z-]+:.*## ' $(ROOT)Makefile | sed -E 's/:.*## /\t/' | column -t -s $$'\t'
@@ -22,7 +22,7 @@ build: ## the release binaries, in target/release
 	$(CARGO) build --release --locked --workspace --bins
 	scripts/check-release
 
-test: lint test-fast test-supervision ## everything that CI runs
+test: lint test-fast test-faults ## everything that CI runs
 
 test-fast: ## unit and integration tests
 	@cd $(ROOT)
@@ -30,9 +30,11 @@ test-fast: ## unit and integration tests
 	$(CARGO) build --locked --workspace --bins
 	$(CARGO) test --locked --workspace
 
-test-supervision: ## the supervision crate, broken on purpose
+test-faults: ## the supervision suite, against a server that can be broken on purpose
 	@cd $(ROOT)
+	scripts/need postgresql
 	$(CARGO) test --locked --target-dir target-chaos -p weighbridge-supervision --features chaos
+	$(CARGO) test --locked --target-dir target-chaos -p weighbridge --features chaos --test suite -- breaking_actors
 
 lint: ## format, clippy, licences, sources, known vulnerabilities
 	@cd $(ROOT)
