@@ -1,9 +1,11 @@
 //! What a yard shows in the terminal: a line for each weighing, and what the stations show now.
 
-use std::time::Duration;
+use std::{collections::HashSet, time::Duration};
 
-use chrono::Local;
+use chrono::{DateTime, Local, Utc};
+use serde_json::Number;
 use tokio::{sync::broadcast, time::interval};
+use weighbridge_protocol::kilograms::json_number;
 
 use crate::{
     server::live::{News, Record},
@@ -13,10 +15,15 @@ use crate::{
     yard::{Yard, YardEvent},
 };
 
+/// What has been shown, and how.
+///
 /// On a terminal the states stand in the last line and are renewed; elsewhere they are a line of their own now and then.
 #[derive(Debug)]
 struct Screen {
     is_terminal: bool,
+    opened_at: DateTime<Utc>,
+    /// The slips that have had their line: the server may tell of a record again.
+    slips: HashSet<String>,
 }
 
 const RENEWED_EVERY: Duration = Duration::from_millis(500);
@@ -26,20 +33,23 @@ const STATES_EVERY: u32 = 60;
 /// Shows what happens for as long as it is polled.
 pub async fn show(yard: &Yard, lineup: &Lineup, mut news: broadcast::Receiver<News>) {
     let mut events = yard.events();
-    let screen = Screen {
+    let mut screen = Screen {
         is_terminal: terminal::is_terminal(),
+        opened_at: Utc::now(),
+        slips: HashSet::new(),
     };
     let mut ticks = interval(RENEWED_EVERY);
     let mut renewals = 0_u32;
     loop {
         tokio::select! {
             event = events.recv() => match event {
-                Ok(YardEvent::Left(stay)) => screen.line(&stay_line(&stay)),
+                Ok(YardEvent::Confirmed(stay)) => screen.line(&stay_line(&stay)),
+                Ok(YardEvent::Left(stay)) if !stay.is_confirmed() => screen.line(&stay_line(&stay)),
                 Ok(_) | Err(broadcast::error::RecvError::Lagged(_)) => {}
                 Err(broadcast::error::RecvError::Closed) => return,
             },
             Ok(told) = news.recv() => if let News::Weighing(record) = told
-                && let Some(line) = record_line(&record)
+                && let Some(line) = screen.record_line(&record)
             {
                 screen.line(&line);
             },
@@ -57,6 +67,23 @@ impl Screen {
     fn line(&self, text: &str) {
         let wipe = if self.is_terminal { "\r\x1b[2K" } else { "" };
         terminal::say(&format!("{wipe}{} {text}", Local::now().format("%H:%M:%S")));
+    }
+
+    /// Only a slip is worth a line, once, and not one of an earlier day.
+    fn record_line(&mut self, record: &Record) -> Option<String> {
+        let slip = record.slip_number.as_ref().filter(|_| record.status == "COMPLETED")?;
+        let is_old = record.weighed_at.is_some_and(|at| at < self.opened_at);
+        if is_old || !self.slips.insert(slip.clone()) {
+            return None;
+        }
+        let plate = record.vehicle_plate.as_deref().unwrap_or("?");
+        let weight = |weight: &Option<Number>| weight.as_ref().map_or_else(|| "?".to_owned(), ToString::to_string);
+        Some(format!(
+            "  slip {slip}  {plate}  gross {} − tare {} = net {} kg",
+            weight(&record.gross_weight),
+            weight(&record.tare_weight),
+            weight(&record.net_weight),
+        ))
     }
 
     fn states(&self, states: &str) {
@@ -84,22 +111,45 @@ fn stay_line(stay: &Stay) -> String {
         }
         _ => "left without 저장".to_owned(),
     };
+    let weight = json_number::number(stay.weight);
     format!(
-        "station {}  {}  {} kg  {pass}  {told}",
-        stay.station_id, stay.plate, stay.weight
+        "station {}  {}  in truth {weight} kg  {pass}  {told}",
+        stay.station_id, stay.plate
     )
 }
 
-/// Only what is finished is worth a line.
-fn record_line(record: &Record) -> Option<String> {
-    let slip = record.slip_number.as_ref().filter(|_| record.status == "COMPLETED")?;
-    let plate = record.vehicle_plate.as_deref().unwrap_or("?");
-    let weight =
-        |weight: &Option<serde_json::Number>| weight.as_ref().map_or_else(|| "?".to_owned(), ToString::to_string);
-    Some(format!(
-        "slip {slip}  {plate}  gross {} − tare {} = net {} kg",
-        weight(&record.gross_weight),
-        weight(&record.tare_weight),
-        weight(&record.net_weight),
-    ))
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn record(status: &str, weighed_at: DateTime<Utc>) -> Record {
+        Record {
+            id: 1,
+            status: status.to_owned(),
+            slip_number: Some("WR20261125001".to_owned()),
+            vehicle_plate: Some("12가3456".to_owned()),
+            gross_weight: Some(18_340.into()),
+            tare_weight: Some(8000.into()),
+            net_weight: Some(10_340.into()),
+            weighed_at: Some(weighed_at),
+        }
+    }
+
+    #[test]
+    fn a_slip_is_shown_once_and_not_when_it_is_of_an_earlier_day() {
+        let now = Utc::now();
+        let mut screen = Screen {
+            is_terminal: false,
+            opened_at: now,
+            slips: HashSet::new(),
+        };
+        assert_eq!(
+            screen.record_line(&record("COMPLETED", now - chrono::TimeDelta::hours(20))),
+            None
+        );
+        assert_eq!(screen.record_line(&record("WEIGHING", now)), None);
+        let line = screen.record_line(&record("COMPLETED", now)).unwrap();
+        assert!(line.ends_with("gross 18340 − tare 8000 = net 10340 kg"), "{line}");
+        assert_eq!(screen.record_line(&record("COMPLETED", now)), None);
+    }
 }

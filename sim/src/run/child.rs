@@ -15,7 +15,7 @@ use tokio::{
     time::{sleep, timeout},
 };
 
-use super::pid_file::{self, PidFile};
+use super::pid_file::PidFile;
 use crate::{SimError, terminal::say};
 
 /// How a program is started.
@@ -46,24 +46,18 @@ const STARTS_A_MINUTE: usize = 6;
 const START_AGAIN_AFTER: Duration = Duration::from_millis(500);
 
 impl Program {
-    /// Ends what an earlier run left, and starts the program.
-    pub async fn start(self) -> Result<Running, SimError> {
-        if pid_file::end_leftover(&self.file("pid")).await? {
-            say(&format!(
-                "the {} of an earlier run was still there and has been ended",
-                self.name
-            ));
-        }
+    /// Starts the program, and keeps it running from now on.
+    pub fn start(self) -> Running {
         let (tell, addresses) = watch::channel(None);
         let (stop, stopped) = watch::channel(false);
         let program = self.clone();
         let work = Some(tokio::spawn(self.keep_running(tell, stopped)));
-        Ok(Running {
+        Running {
             program,
             addresses,
             stop,
             work,
-        })
+        }
     }
 
     async fn keep_running(

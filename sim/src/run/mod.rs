@@ -52,6 +52,8 @@ struct Parts {
     edge: Option<Running>,
 }
 
+const SERVER: &str = "server";
+const EDGE: &str = "edge";
 const SERVER_READY_WITHIN: Duration = Duration::from_mins(2);
 const EDGE_READY_WITHIN: Duration = Duration::from_secs(30);
 const SENT_WITHIN: Duration = Duration::from_secs(4);
@@ -92,7 +94,14 @@ impl Run {
             "starting the server with its own PostgreSQL; its data are in {}",
             data.display()
         ));
-        let server = self.server(&folder).await?.start().await?;
+        for name in [EDGE, SERVER] {
+            if pid_file::end_leftover(&folder.path().join(format!("{name}.pid"))).await? {
+                say(&format!(
+                    "the {name} of an earlier run was still there and has been ended"
+                ));
+            }
+        }
+        let server = self.server(&folder).await?.start();
         let mut parts = Parts {
             server,
             site: None,
@@ -112,7 +121,7 @@ impl Run {
         say(&format!("setting up stations and the edge at {url}"));
         let client = Arc::new(Server::new(&url, folder.login()?)?);
         let site = parts.site.insert(self.site.clone().open(client).await?);
-        let edge = parts.edge.insert(self.edge(folder, site).start().await?);
+        let edge = parts.edge.insert(self.edge(folder, site).start());
         edge.ready().await?;
         say_welcome(&url, site, folder)?;
         site.clear_line().await?;
@@ -131,7 +140,7 @@ impl Run {
         let login = folder.login()?;
         let listen = free_address(self.listen).await?;
         Ok(Program {
-            name: "server",
+            name: SERVER,
             path: self.programs.server.clone(),
             arguments: vec!["serve".to_owned()],
             environment: vec![
@@ -149,7 +158,7 @@ impl Run {
 
     fn edge(&self, folder: &Folder, site: &Site) -> Program {
         Program {
-            name: "edge",
+            name: EDGE,
             path: self.programs.edge.clone(),
             arguments: vec![
                 "run".to_owned(),

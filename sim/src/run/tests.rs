@@ -25,7 +25,7 @@ fn program(folder: &scratch::Folder, script: &str) -> Program {
 async fn a_program_is_ready_when_it_says_so_and_stops_when_asked() {
     let folder = scratch::Folder::new();
     let script = "trap 'echo bye; exit 0' TERM\necho READY pid=$$ addr=127.0.0.1:9\nwhile :; do sleep 0.02; done";
-    let mut running = program(&folder, script).start().await.unwrap();
+    let mut running = program(&folder, script).start();
     running.ready().await.unwrap();
     assert_eq!(running.address(), "127.0.0.1:9");
     running.stop().await.unwrap();
@@ -37,7 +37,7 @@ async fn a_program_that_dies_is_started_again() {
     let folder = scratch::Folder::new();
     let script = "n=$(cat \"$0.count\" 2>/dev/null || echo 0)\necho $((n+1)) > \"$0.count\"\n\
         echo READY addr=127.0.0.1:$n\n[ $n -gt 0 ] || exit 3\nexec sleep 1000";
-    let running = program(&folder, script).start().await.unwrap();
+    let running = program(&folder, script).start();
     while running.address() != "127.0.0.1:1" {
         sleep(Duration::from_millis(5)).await;
     }
@@ -48,7 +48,7 @@ async fn a_program_that_dies_is_started_again() {
 async fn a_program_that_cannot_start_says_why() {
     let folder = scratch::Folder::new();
     let script = "echo the port is taken >&2; exit 64";
-    let mut running = program(&folder, script).start().await.unwrap();
+    let mut running = program(&folder, script).start();
     let failed = running.ready().await.unwrap_err().to_string();
     assert!(
         failed.contains("exit code 64") && failed.contains("the port is taken"),

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use chrono::{DateTime, Utc};
 use futures_util::{SinkExt, StreamExt};
 use serde::Deserialize;
 use serde_json::Value;
@@ -33,6 +34,7 @@ pub struct Record {
     pub gross_weight: Option<serde_json::Number>,
     pub tare_weight: Option<serde_json::Number>,
     pub net_weight: Option<serde_json::Number>,
+    pub weighed_at: Option<DateTime<Utc>>,
 }
 
 #[derive(Deserialize)]

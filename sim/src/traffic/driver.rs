@@ -31,6 +31,8 @@ pub(super) struct Driver {
     pub registry: Arc<Registry>,
     pub lineup: Lineup,
     pub away: Duration,
+    /// How often it was weighed on earlier days: it goes on with the pass that is next.
+    pub weighed_before: u32,
 }
 
 /// What the server knows of this pass.
@@ -56,17 +58,19 @@ impl Driver {
     /// Comes again and again. Ends only where the yard itself is broken.
     pub(super) async fn drive(self) -> Result<(), SimError> {
         self.pass_time(HEADWAY * (self.truck.number - 1)).await;
-        for visit in 0.. {
-            for pass in 0..self.truck.passes() {
-                if pass > 0 {
-                    self.pass_time(self.truck.luck(visit).gap(LOADING)).await;
-                }
-                match self.truck.habit {
-                    Habit::Stranger => self.come_uncalled(visit).await?,
-                    _ => self.come(visit, pass).await?,
-                }
+        let passes = self.truck.passes();
+        for weighing in self.weighed_before.. {
+            let (visit, pass) = (weighing / passes, weighing % passes);
+            if pass > 0 {
+                self.pass_time(self.truck.luck(visit).gap(LOADING)).await;
             }
-            self.pass_time(self.truck.luck(visit).branch(1).gap(self.away)).await;
+            match self.truck.habit {
+                Habit::Stranger => self.come_uncalled(visit).await?,
+                _ => self.come(visit, pass).await?,
+            }
+            if pass + 1 == passes {
+                self.pass_time(self.truck.luck(visit).branch(1).gap(self.away)).await;
+            }
         }
         Ok(())
     }

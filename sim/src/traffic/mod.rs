@@ -26,6 +26,7 @@ use crate::{
         Server,
         live::{self, News},
     },
+    truth::Stay,
     yard::Yard,
 };
 
@@ -76,9 +77,13 @@ impl Traffic {
                 Ok(())
             }
         });
+        let past = yard.truth();
         for number in 1..=spec.trucks {
+            let truck = yard.truck(number);
+            let is_of_it = |stay: &&Stay| stay.is_confirmed() && stay.plate == truck.plate;
             let driver = Driver {
-                truck: yard.truck(number),
+                weighed_before: u32::try_from(past.iter().filter(is_of_it).count()).unwrap_or(0),
+                truck,
                 yard: Arc::clone(&yard),
                 server: Arc::clone(&server),
                 registry: Arc::clone(&registry),

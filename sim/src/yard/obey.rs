@@ -1,5 +1,7 @@
 //! What a yard does when it is told so at its control port.
 
+use weighbridge_protocol::kilograms::json_number;
+
 use super::{Place, Yard};
 use crate::{
     SimError,
@@ -48,7 +50,7 @@ impl Place {
         let weight = if shown.overload {
             "overload".to_owned()
         } else {
-            format!("{} kg", shown.weight)
+            format!("{} kg", json_number::number(shown.weight))
         };
         let lamp = if shown.stable { "stable" } else { "moving" };
         let plate = self.standing.lock().clone().unwrap_or_else(|| "empty".to_owned());
