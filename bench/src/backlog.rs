@@ -10,6 +10,7 @@ use crate::{
     edge::Edge,
     figures::{Figure, Measurement},
     link::Parcel,
+    queries::Queries,
     site::Site,
     stage::Stage,
     story::EVENTS_OF_A_STAY,
@@ -61,9 +62,11 @@ impl Cut {
 
 async fn drain(site: &Site, edges: Vec<Cut>, count: usize) -> anyhow::Result<Measurement> {
     let url = site.link_url();
+    let queries = Queries::of(site.api.url()).await?;
     let (spent, began) = (site.spent()?, Instant::now());
     try_join_all(edges.iter().map(|Cut { edge, parcels }| edge.deliver(&url, parcels))).await?;
     let (took, spent) = (began.elapsed(), site.spent()?.since(spent));
+    let queries = Queries::of(site.api.url()).await?.since(&queries);
     let count = f64::from(u32::try_from(count)?);
     let target = if edges.len() == 1 { 1000.0 } else { 10_000.0 };
     let cost = |name: &str, spent: Duration| Figure::new(name, spent.as_secs_f64() * 1e6 / count, "µs");
@@ -78,12 +81,7 @@ async fn drain(site: &Site, edges: Vec<Cut>, count: usize) -> anyhow::Result<Mea
              speaks the link from memory within its window (a weighbridge-edge reads its SQLite besides); from connecting to \
              the last acknowledgement",
         ),
-        figures: vec![
-            Figure::new("drained", count / took.as_secs_f64(), "events/s").at_least(target),
-            cost("CPU of the server an event", spent.server),
-            cost("CPU of PostgreSQL an event", spent.postgresql),
-            Figure::new("events", count, ""),
-        ],
+        figures,
     })
 }
 

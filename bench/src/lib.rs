@@ -13,7 +13,7 @@
 //! - [`site`]: a server with what it needs to know
 //! - [`dashboard`]: a screen that notes what it is shown, and when
 //! - [`edge`], [`link`], [`story`]: an edge that the bench itself is, its side of the link, and the events it tells
-//! - [`cpu`], [`times`], [`figures`], [`machine`]: what is noted
+//! - [`cpu`], [`queries`], [`times`], [`figures`], [`machine`]: what is noted
 
 pub mod backlog;
 pub mod cpu;
@@ -25,6 +25,7 @@ pub mod figures;
 pub mod latency;
 pub mod link;
 pub mod machine;
+pub mod queries;
 pub mod site;
 pub mod stage;
 pub mod story;

@@ -68,8 +68,10 @@ struct Running {
 
 /// The names of the programs, and so of what a killed run may have left.
 const NAMES: [&str; 2] = ["edge", "server"];
-/// What lies in the folder beside the programs' data.
-const FILES: [&str; 5] = ["edge.log", "server.log", "edge.toml", "password", "lock"];
+/// What lies in the folder beside the programs' data; ports of a run that was killed too.
+const FILES: [&str; 8] = [
+    "edge.log", "server.log", "edge.toml", "password", "port-0", "port-1", "port-2", "lock",
+];
 const READY_WITHIN: Duration = Duration::from_mins(1);
 
 impl Stage {
@@ -172,8 +174,11 @@ impl Stage {
         let path = self.path().to_owned();
         for name in FILES {
             let file = path.join(name);
-            if file.exists() {
-                fs::remove_file(&file).with_context(|| format!("cannot remove {}", file.display()))?;
+            match fs::remove_file(&file) {
+                Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                    return Err(error).with_context(|| format!("cannot remove {}", file.display()));
+                }
+                _ => {}
             }
         }
         match fs::remove_dir(&path) {

@@ -14,6 +14,7 @@ use crate::{
     Incomplete,
     edge::Edge,
     figures::{Figure, Measurement},
+    queries::Queries,
     site::{Site, Spent},
     stage::Stage,
     story::EVENTS_OF_A_STAY,
@@ -26,6 +27,7 @@ struct Tally {
     weighings: usize,
     took: Duration,
     spent: Spent,
+    queries: Queries,
     /// Of captures alone.
     acknowledged: Vec<Duration>,
 }
@@ -71,6 +73,7 @@ async fn weigh(site: &Site, edges: &mut [Edge], rounds: usize, pace: Duration) -
     let mut links = try_join_all(edges.iter().map(|edge| edge.link(&url))).await?;
     let stations: Vec<i64> = edges.iter().flat_map(|edge| edge.stations.clone()).collect();
     let mut tally = Tally::default();
+    let queries = Queries::of(site.api.url()).await?;
     for _ in 0..rounds {
         lay_calls(site, &stations).await?;
         let mut stays = Vec::new();
@@ -89,6 +92,7 @@ async fn weigh(site: &Site, edges: &mut [Edge], rounds: usize, pace: Duration) -
             .flat_map(|waited| waited.iter().skip(1).step_by(EVENTS_OF_A_STAY));
         tally.acknowledged.extend(captures);
     }
+    tally.queries = Queries::of(site.api.url()).await?.since(&queries);
     Ok(tally)
 }
 
@@ -193,13 +197,15 @@ impl Tally {
         let cost = |name: &str, spent: Duration| Figure::new(name, spent.as_secs_f64() * 1e6 / count, "µs");
         let times = self.times()?;
         let ms = |permille| times.permille(permille).as_secs_f64() * 1000.0;
-        Ok(vec![
+        let mut figures = vec![
             cost("CPU of the server a weighing", self.spent.server),
             cost("CPU of PostgreSQL a weighing", self.spent.postgresql),
             Figure::new("ack of a capture, p50 (window full)", ms(500), "ms"),
             Figure::new("ack of a capture, p99 (window full)", ms(990), "ms"),
             Figure::new(WEIGHINGS, count, ""),
-        ])
+        ];
+        figures.extend(self.queries.figures(count));
+        Ok(figures)
     }
 
     fn times(&self) -> anyhow::Result<Times> {
