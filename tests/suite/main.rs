@@ -27,4 +27,5 @@ mod signing_in;
 mod starting_and_stopping;
 mod storing_events;
 mod support;
+mod surviving_kills;
 mod watching_live;
