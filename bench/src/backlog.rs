@@ -81,7 +81,15 @@ async fn drain(site: &Site, edges: Vec<Cut>, count: usize) -> anyhow::Result<Mea
              speaks the link from memory within its window (a weighbridge-edge reads its SQLite besides); from connecting to \
              the last acknowledgement",
         ),
-        figures,
+        figures: vec![
+            Figure::new("drained", count / took.as_secs_f64(), "events/s").at_least(target),
+            cost("CPU of the server an event", spent.server),
+            cost("CPU of PostgreSQL an event", spent.postgresql),
+            Figure::new("events", count, ""),
+        ]
+        .into_iter()
+        .chain(queries.figures(count))
+        .collect(),
     })
 }
 

@@ -22,7 +22,7 @@ use weighbridge_supervision::{Handle, Spec, StartError, Tree};
 use super::live::{
     Live, Lives, SnapshotsOwed, Stage,
     frame::Frame,
-    incoming::{Heard, Reader},
+    incoming::Heard,
     seat::Event,
     seats::Place,
     topics::{Scope, Topic, Topics},
@@ -101,8 +101,6 @@ pub struct Session {
     verify: Arc<dyn VerifyToken>,
     admitted: Admitted,
     place: Arc<Place>,
-    /// Until `started`, which gives it to the stream.
-    reader: Reader,
     allowance: Allowance,
 }
 
@@ -116,15 +114,13 @@ impl Session {
         } = arrival;
         let Stage { live, seats, .. } = stage;
         let place = Arc::new(seats.take(TcpStream::from_std(socket)?, admitted.holder()));
-        let mut reader = Reader::default();
-        reader.push(&already_read);
+        place.with(|seat| seat.heard_already(&already_read));
         let allowance = Allowance::new(Instant::now());
         Ok(Self {
             live,
             verify,
             admitted,
             place,
-            reader,
             allowance,
         })
     }
@@ -240,8 +236,7 @@ impl Actor for Session {
     type Context = Context<Self>;
 
     fn started(&mut self, context: &mut Self::Context) {
-        let (place, reader) = (Arc::clone(&self.place), std::mem::take(&mut self.reader));
-        context.add_stream(Inlet { place, reader });
+        context.add_stream(Inlet(Arc::clone(&self.place)));
     }
 }
 
@@ -261,17 +256,13 @@ impl StreamHandler<Event> for Session {
 }
 
 /// What wakes a session.
-struct Inlet {
-    place: Arc<Place>,
-    reader: Reader,
-}
+struct Inlet(Arc<Place>);
 
 impl Stream for Inlet {
     type Item = Event;
 
-    fn poll_next(mut self: Pin<&mut Self>, task: &mut Task<'_>) -> Poll<Option<Event>> {
-        let Self { place, reader } = &mut *self;
-        place.with(|seat| seat.poll(reader, task))
+    fn poll_next(self: Pin<&mut Self>, task: &mut Task<'_>) -> Poll<Option<Event>> {
+        self.0.with(|seat| seat.poll(task))
     }
 }
 

@@ -8,6 +8,7 @@ mod protocol;
 mod server;
 mod slow_readers;
 mod topics;
+mod upgrading;
 
 use client::Client;
 use server::Server;

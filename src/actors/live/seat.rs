@@ -17,6 +17,7 @@ use uuid::Uuid;
 
 use super::{
     frame::Frame,
+    incoming::Reader,
     topics::{Topics, Wants},
 };
 
@@ -55,6 +56,7 @@ pub struct Holder {
 #[derive(Debug)]
 pub struct Seat {
     stream: TcpStream,
+    reader: Reader,
     unsent: VecDeque<Bytes>,
     unsent_bytes: usize,
     session: Option<Waker>,
@@ -104,6 +106,7 @@ impl Seat {
     pub fn new(stream: TcpStream, holder: Holder, now: Instant) -> Self {
         Self {
             stream,
+            reader: Reader::default(),
             unsent: VecDeque::new(),
             unsent_bytes: 0,
             session: None,

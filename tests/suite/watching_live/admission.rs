@@ -1,11 +1,15 @@
 //! Who is let in.
 
 use futures_util::{SinkExt, StreamExt};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::AsyncReadExt;
 use tokio_tungstenite::{connect_async, tungstenite};
 use tungstenite::client::IntoClientRequest;
 
-use super::{Client, Server, client::PATIENCE, server::ALLOWED_ORIGIN};
+use super::{
+    Client, Server,
+    client::{PATIENCE, status},
+    server::ALLOWED_ORIGIN,
+};
 
 /// What a client is answered that upgrades at `path` with `headers`: the status, and the code of the failure.
 async fn answer(server: &Server, path: &str, headers: &[(&str, &str)]) -> (u16, String) {
@@ -130,28 +134,8 @@ async fn a_handshake_that_is_none_is_refused() {
 }
 
 #[actix_web::test]
-async fn other_requests_with_an_upgrade_header_are_answered_as_ever() {
+async fn a_request_that_asks_for_no_socket_is_told_so() {
     let server = Server::start().await;
-    assert_eq!(
-        Client::upgrade(&server, "/nowhere", &[]).await.1[9..12].parse(),
-        Ok(404)
-    );
-    let upgrade = "host: localhost\r\nupgrade: websocket\r\nconnection: upgrade\r\n";
-    let post = format!("POST /length HTTP/1.1\r\n{upgrade}content-length: 5\r\n\r\nhello");
-    assert_eq!(status(&server, &post).await, 200);
     let get = "GET /api/v1/ws HTTP/1.1\r\nhost: localhost\r\nauthorization: Bearer staff-1:60\r\n\r\n";
     assert_eq!(status(&server, get).await, 400);
-}
-
-async fn status(server: &Server, request: &str) -> u16 {
-    let mut stream = tokio::net::TcpStream::connect(("127.0.0.1", server.port))
-        .await
-        .unwrap();
-    stream.write_all(request.as_bytes()).await.unwrap();
-    let mut head = [0; 12];
-    tokio::time::timeout(PATIENCE, stream.read_exact(&mut head))
-        .await
-        .unwrap()
-        .unwrap();
-    std::str::from_utf8(&head[9..]).unwrap().parse().unwrap()
 }

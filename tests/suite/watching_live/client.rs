@@ -164,3 +164,12 @@ pub fn frame(first: u8, payload: &[u8]) -> Vec<u8> {
     bytes.extend(payload.iter().zip(key.iter().cycle()).map(|(byte, key)| byte ^ key));
     bytes
 }
+
+/// The status that a request gets.
+pub async fn status(server: &Server, request: &str) -> u16 {
+    let mut stream = TcpStream::connect(("127.0.0.1", server.port)).await.unwrap();
+    stream.write_all(request.as_bytes()).await.unwrap();
+    let mut head = [0; 12];
+    timeout(PATIENCE, stream.read_exact(&mut head)).await.unwrap().unwrap();
+    std::str::from_utf8(&head[9..]).unwrap().parse().unwrap()
+}

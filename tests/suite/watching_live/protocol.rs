@@ -143,21 +143,3 @@ async fn a_message_may_come_in_pieces_with_pings_between_and_byte_by_byte() {
     }
     client.hears("pong").await;
 }
-
-#[actix_web::test]
-async fn what_was_said_with_the_handshake_is_heard() {
-    let server = Server::start().await;
-    let hasty = [("authorization", "Bearer staff-1:60"), ("x", "y\r\n\r\n")];
-    // The header's end is the request's; what follows is the first frame, sent in the same write.
-    let mut stream = tokio::net::TcpStream::connect(("127.0.0.1", server.port))
-        .await
-        .unwrap();
-    let request = "GET /api/v1/ws HTTP/1.1\r\nhost: localhost\r\nupgrade: websocket\r\nconnection: upgrade\r\n\
-                   sec-websocket-version: 13\r\nsec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\n";
-    let request = format!("{request}{}: {}\r\n\r\n", hasty[0].0, hasty[0].1);
-    let bytes = [request.as_bytes(), &frame(TEXT, PING_MESSAGE)].concat();
-    tokio::io::AsyncWriteExt::write_all(&mut stream, &bytes).await.unwrap();
-    let mut client = Client(stream);
-    assert!(client.head().await.starts_with("HTTP/1.1 101"));
-    client.hears("pong").await;
-}

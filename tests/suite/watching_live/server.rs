@@ -168,9 +168,20 @@ impl Server {
             .unwrap();
     }
 
-    /// Announces a weight; item and number are the same.
+    /// Announces a weight.
     pub fn weigh(&self, station: i64, kilograms: i64) {
-        let weight = json(&format!(r#"{{"station_id":{station},"weight":{kilograms}}}"#));
+        self.announce(station, &format!(r#"{{"station_id":{station},"weight":{kilograms}}}"#));
+    }
+
+    /// Announces a weight with so long a remark that a few of them fill a socket.
+    pub fn weigh_at_length(&self, station: i64, kilograms: i64) {
+        let remark = "x".repeat(4000);
+        let weight = format!(r#"{{"station_id":{station},"weight":{kilograms},"remark":"{remark}"}}"#);
+        self.announce(station, &weight);
+    }
+
+    fn announce(&self, station: i64, weight: &str) {
+        let weight = json(weight);
         let changed = WeightChanged {
             station,
             site: site_of(station),

@@ -1,7 +1,5 @@
 //! What is shown: a snapshot of each topic, then its changes.
 
-use std::time::{Duration, Instant};
-
 use serde_json::json;
 use weighbridge::actors::live::{DriverChanged, DriverNews, QueueChanged, SummaryChanged};
 
@@ -86,14 +84,15 @@ async fn of_quick_weights_the_first_comes_at_once_and_the_newest_of_the_rest_soo
     }
     let first = client.hears("weights").await;
     assert_eq!(first["data"]["items"], json!([{"station_id": 1, "weight": 1}]));
-    let asked = Instant::now();
-    let rest = client.hears("weights").await;
-    assert_eq!(
-        rest["data"]["items"],
-        json!([{"station_id": 1, "weight": 100}, {"station_id": 2, "weight": 100}])
-    );
-    assert!(asked.elapsed() < Duration::from_secs(1));
-    assert_eq!(rest["seq"].as_u64(), first["seq"].as_u64().map(|seq| seq + 1));
+    let (mut frames, mut seq) = (1, first["seq"].as_u64().unwrap());
+    let newest = json!([{"station_id": 1, "weight": 100}, {"station_id": 2, "weight": 100}]);
+    let mut shown = json!(null);
+    while shown != newest {
+        let weights = client.hears("weights").await;
+        assert_eq!(weights["seq"].as_u64().unwrap(), seq + 1);
+        (frames, seq, shown) = (frames + 1, seq + 1, weights["data"]["items"].clone());
+    }
+    assert!(frames < 10, "{frames} frames for 200 weights at once");
 }
 
 #[actix_web::test]

@@ -11,7 +11,7 @@ use std::{
 use tokio::io::AsyncWrite;
 
 use super::{Course, Seat};
-use crate::actors::live::incoming::{Heard, Reader, Violation};
+use crate::actors::live::incoming::{Heard, Violation};
 
 const SCRATCH_BYTES: usize = 16 * 1024;
 /// So many buffers full of unread bytes are dropped for the sake of a farewell.
@@ -31,8 +31,13 @@ pub enum Event {
 }
 
 impl Seat {
+    /// Takes what the client said before its socket came here.
+    pub fn heard_already(&mut self, bytes: &[u8]) {
+        self.reader.push(bytes);
+    }
+
     /// Writes on what is unsent, and reads. `None` when the connection is at its end.
-    pub fn poll(&mut self, reader: &mut Reader, context: &mut Context<'_>) -> Poll<Option<Event>> {
+    pub fn poll(&mut self, context: &mut Context<'_>) -> Poll<Option<Event>> {
         if !self
             .session
             .as_ref()
@@ -40,14 +45,14 @@ impl Seat {
         {
             self.session = Some(context.waker().clone());
         }
-        let event = self.poll_event(reader, context);
+        let event = self.poll_event(context);
         if let Poll::Ready(None) = event {
             self.course = Course::Ended;
         }
         event
     }
 
-    fn poll_event(&mut self, reader: &mut Reader, context: &mut Context<'_>) -> Poll<Option<Event>> {
+    fn poll_event(&mut self, context: &mut Context<'_>) -> Poll<Option<Event>> {
         if self.course == Course::Ended {
             return Poll::Ready(None);
         }
@@ -66,13 +71,13 @@ impl Seat {
             }
             (Poll::Ready(_), _) => return Poll::Ready(None),
         }
-        self.poll_heard(reader, context)
+        self.poll_heard(context)
     }
 
-    fn poll_heard(&mut self, reader: &mut Reader, context: &mut Context<'_>) -> Poll<Option<Event>> {
+    fn poll_heard(&mut self, context: &mut Context<'_>) -> Poll<Option<Event>> {
         loop {
             if self.course == Course::Open {
-                match reader.next_heard() {
+                match self.reader.next_heard() {
                     Ok(Some(heard)) => return Poll::Ready(Some(Event::Heard(Ok(heard)))),
                     Ok(None) => {}
                     Err(violation) => return Poll::Ready(Some(Event::Heard(Err(violation)))),
@@ -80,7 +85,7 @@ impl Seat {
             }
             // Bytes that lie unread when a socket is dropped would reset it, and our last words with it: so a closed
             // seat reads on until the client hangs up, and forgets what it reads.
-            let read = ready!(self.poll_read(context, |bytes| reader.push(bytes)));
+            let read = ready!(self.poll_read(context));
             if !matches!(read, Ok(1..)) {
                 return Poll::Ready(None);
             }
@@ -98,7 +103,7 @@ impl Seat {
         });
     }
 
-    fn poll_read(&mut self, context: &mut Context<'_>, push: impl FnOnce(&[u8])) -> Poll<io::Result<usize>> {
+    fn poll_read(&mut self, context: &mut Context<'_>) -> Poll<io::Result<usize>> {
         SCRATCH.with_borrow_mut(|scratch| {
             loop {
                 ready!(self.stream.poll_read_ready(context))?;
@@ -107,7 +112,7 @@ impl Seat {
                         self.last_heard = Instant::now();
                         self.pinged = false;
                         if self.course == Course::Open {
-                            push(&scratch[..length]);
+                            self.reader.push(&scratch[..length]);
                         }
                         return Poll::Ready(Ok(length));
                     }

@@ -5,8 +5,9 @@ use std::future::poll_fn;
 use tokio::{io::AsyncReadExt, net::TcpListener};
 
 use super::*;
-use crate::actors::live::{incoming::Reader, topics::Topic};
+use crate::actors::live::topics::Topic;
 
+const PATIENCE: Duration = Duration::from_secs(10);
 const HOUR: Duration = Duration::from_hours(1);
 
 async fn seat(now: Instant) -> (Seat, TcpStream) {
@@ -30,10 +31,13 @@ async fn seat(now: Instant) -> (Seat, TcpStream) {
 
 /// The next frame's first byte and payload.
 async fn frame(client: &mut TcpStream) -> (u8, Vec<u8>) {
-    let (first, length) = (client.read_u8().await.unwrap(), client.read_u8().await.unwrap());
-    let mut payload = vec![0; usize::from(length)];
-    client.read_exact(&mut payload).await.unwrap();
-    (first, payload)
+    let frame = async {
+        let (first, length) = (client.read_u8().await.unwrap(), client.read_u8().await.unwrap());
+        let mut payload = vec![0; usize::from(length)];
+        client.read_exact(&mut payload).await.unwrap();
+        (first, payload)
+    };
+    tokio::time::timeout(PATIENCE, frame).await.unwrap()
 }
 
 /// The close code that comes next.
@@ -81,7 +85,7 @@ async fn a_client_that_does_not_hang_up_is_dropped() {
     seat.sweep(Instant::now() + Duration::from_secs(4));
     assert!(matches!(seat.course, Course::Closing { .. }));
     seat.sweep(Instant::now() + LONGEST_FAREWELL);
-    let end = poll_fn(|context| seat.poll(&mut Reader::default(), context)).await;
+    let end = poll_fn(|context| seat.poll(context)).await;
     assert!(end.is_none());
 }
 
@@ -108,6 +112,21 @@ async fn weights_are_left_out_behind_what_is_unsent_and_events_wait_in_a_bounded
     }
     assert_eq!(seat.unsent.len(), MOST_UNSENT_FRAMES);
     assert_eq!(seat.awaiting, Topics::of([Topic::Stations, Topic::Weighings]));
+}
+
+#[tokio::test]
+async fn of_a_topic_that_awaits_its_snapshot_nothing_is_shown_before() {
+    let now = Instant::now();
+    let (mut seat, mut client) = seat(now).await;
+    seat.awaiting = Topics::of([Topic::Stations]);
+    seat.deliver(&parcel(1, true), now);
+    seat.deliver(&parcel(2, false), now);
+    seat.send_snapshots(&[Frame::text(b"all")]);
+    seat.deliver(&parcel(3, true), now);
+    for length in [2, 3, 3] {
+        assert_eq!(frame(&mut client).await.1.len(), length);
+    }
+    assert!(seat.awaiting.is_empty());
 }
 
 #[tokio::test]
