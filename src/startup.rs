@@ -33,7 +33,7 @@ use crate::{
     telemetry::{self, TelemetryError},
 };
 
-use self::actors::Actors;
+use self::actors::{Actors, Ground};
 
 pub use accounts::{AccountError, NewAccount, add_account};
 pub use database::{migrate_now, verify, with_database};
@@ -132,19 +132,23 @@ impl Server {
         let metrics = telemetry::metrics()?;
         let (database, pool) = database::open(settings, database::make_room(settings))?;
         let runner = Arc::new(Runner::new(pool, settings.database.query_timeout)?);
-        accounts::bootstrap(&runner, settings).await?;
-        database.name_site(&runner, &settings.site).await?;
+        let wait = settings.database.wait;
+        database::patiently(wait, async || {
+            accounts::bootstrap(&runner, settings).await?;
+            database.name_site(&runner, &settings.site).await
+        })
+        .await?;
+        let ground = database::patiently(wait, async || Ground::read(&runner).await).await?;
         let tree = Tree::new(Policy::default(), leave)?;
         let repository = start_repository(&tree, &runner)?;
         let auth = http::auth(settings, &keys, &repository)?;
         let actors = Actors::start(
             &tree,
             &repository,
-            &runner,
+            ground,
             Arc::new(ByAuth(Arc::clone(&auth))),
             settings,
-        )
-        .await?;
+        )?;
         let lives = actors.lives.clone();
         let shared = http::shared(settings, &keys, auth, repository, actors, metrics)?;
         let http = http::Running::bind(&settings.server, shared)?;

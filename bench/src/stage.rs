@@ -70,7 +70,14 @@ struct Running {
 const NAMES: [&str; 2] = ["edge", "server"];
 /// What lies in the folder beside the programs' data; ports of a run that was killed too.
 const FILES: [&str; 8] = [
-    "edge.log", "server.log", "edge.toml", "password", "port-0", "port-1", "port-2", "lock",
+    "edge.log",
+    "server.log",
+    "edge.toml",
+    "password",
+    "port-0",
+    "port-1",
+    "port-2",
+    "lock",
 ];
 const READY_WITHIN: Duration = Duration::from_mins(1);
 

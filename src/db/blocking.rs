@@ -10,7 +10,7 @@ use diesel_async::AsyncPgConnection;
 use crate::db::{DbError, Unavailable, connect::establish};
 
 /// How long to pause between two attempts to reach a database that is not there yet.
-const PAUSE: Duration = Duration::from_millis(100);
+pub(super) const PAUSE: Duration = Duration::from_millis(100);
 
 /// Runs `work` on a thread and a runtime of its own, so that it may block in whatever way, and whoever calls.
 ///

@@ -58,18 +58,11 @@ impl DbError {
 impl From<DieselError> for DbError {
     fn from(error: DieselError) -> Self {
         use DatabaseErrorKind::{
-            CheckViolation, ClosedConnection, ExclusionViolation, ForeignKeyViolation, RestrictViolation,
-            UnableToSendCommand, UniqueViolation,
+            CheckViolation, ExclusionViolation, ForeignKeyViolation, RestrictViolation, UniqueViolation,
         };
         match error {
             DieselError::NotFound => Self::NotFound,
-            DieselError::BrokenTransactionManager => Self::Unavailable(Unavailable::briefly(&error)),
-            DieselError::DatabaseError(ClosedConnection | UnableToSendCommand, info) => {
-                Self::Unavailable(Unavailable::briefly(&info.message()))
-            }
-            DieselError::DatabaseError(_, ref info) if ends_the_connection(info.message()) => {
-                Self::Unavailable(Unavailable::briefly(&info.message()))
-            }
+            error if is_lost(&error) => Self::Unavailable(Unavailable::briefly(&error)),
             DieselError::DatabaseError(
                 CheckViolation | ExclusionViolation | ForeignKeyViolation | RestrictViolation | UniqueViolation,
                 info,
@@ -112,18 +105,26 @@ const ENDING: [&str; 8] = [
     "in a read-only transaction",
 ];
 
-fn ends_the_connection(message: &str) -> bool {
-    ENDING.iter().any(|words| message.contains(words))
+/// Whether the connection is over with it.
+fn is_lost(error: &DieselError) -> bool {
+    use DatabaseErrorKind::{ClosedConnection, UnableToSendCommand};
+    match error {
+        DieselError::BrokenTransactionManager
+        | DieselError::DatabaseError(ClosedConnection | UnableToSendCommand, _) => true,
+        DieselError::DatabaseError(_, info) => ENDING.iter().any(|words| info.message().contains(words)),
+        _ => false,
+    }
 }
 
-fn is_passing(error: &DieselError) -> bool {
-    let DieselError::DatabaseError(kind, info) = error else {
-        return false;
-    };
-    matches!(
-        kind,
-        DatabaseErrorKind::SerializationFailure | DatabaseErrorKind::ReadOnlyTransaction
-    ) || PASSING.iter().any(|words| info.message().contains(words))
+/// As [`DbError::is_passing`], of an error that is not ours to take.
+pub(super) fn is_passing(error: &DieselError) -> bool {
+    use DatabaseErrorKind::{ReadOnlyTransaction, SerializationFailure};
+    is_lost(error)
+        || match error {
+            DieselError::DatabaseError(SerializationFailure | ReadOnlyTransaction, _) => true,
+            DieselError::DatabaseError(_, info) => PASSING.iter().any(|words| info.message().contains(words)),
+            _ => false,
+        }
 }
 
 #[cfg(test)]

@@ -1,6 +1,10 @@
 //! Brings a database to the schema that this version was built for, or says why it cannot.
 
-use std::{collections::BTreeSet, io, time::Duration};
+use std::{
+    collections::BTreeSet,
+    io,
+    time::{Duration, Instant},
+};
 
 use diesel::{
     QueryableByName,
@@ -14,7 +18,8 @@ use secrecy::{ExposeSecret, SecretString};
 
 use crate::db::{
     DbError,
-    blocking::{connect_within, on_own_runtime},
+    blocking::{PAUSE, connect_within, on_own_runtime},
+    error::is_passing,
 };
 
 /// The schema's whole history, in the binary.
@@ -57,31 +62,29 @@ pub enum MigrateError {
     NoRuntime(#[from] io::Error),
 }
 
+impl MigrateError {
+    /// Whether the same may well succeed on a new connection.
+    fn is_passing(&self) -> bool {
+        match self {
+            Self::Refused(error) => error.is_passing(),
+            // Of a migration that broke off, diesel hides what broke it; the next start goes on from there.
+            Self::Failed(source) => source.downcast_ref().is_some_and(is_passing),
+            _ => false,
+        }
+    }
+}
+
 /// Applies what is missing, each migration in a transaction of its own. Waits for the database at most `wait`.
 ///
 /// Servers that start at the same moment take turns; one that was killed in the middle is continued by the next.
 /// Blocks; may be called from anywhere.
 pub fn run(url: &SecretString, wait: Duration) -> Result<Migrated, MigrateError> {
-    on_own_runtime(async || {
-        let mut conn = examined(url, wait).await?;
-        take_turn(&mut conn).await?;
-        let mut harness = AsyncMigrationHarness::new(conn);
-        let known = known()?;
-        let applied = applied(&mut harness)?;
-        refuse_newer(&known, &applied)?;
-        let done = harness
-            .run_pending_migrations(MIGRATIONS)
-            .map_err(MigrateError::Failed)?;
-        Ok(Migrated {
-            applied: done.iter().map(ToString::to_string).collect(),
-            fresh: applied.is_empty(),
-        })
-    })
+    on_own_runtime(async || patiently(wait, async || attempt(url, wait).await).await)
 }
 
 /// Checks, without changing anything, that the database is at this version's schema.
 pub fn check(url: &SecretString, wait: Duration) -> Result<(), MigrateError> {
-    on_own_runtime(async || {
+    let step = async || {
         let mut harness = AsyncMigrationHarness::new(examined(url, wait).await?);
         let known = known()?;
         let applied = applied(&mut harness)?;
@@ -92,7 +95,35 @@ pub fn check(url: &SecretString, wait: Duration) -> Result<(), MigrateError> {
             }),
             None => Ok(()),
         }
+    };
+    on_own_runtime(async || patiently(wait, step).await)
+}
+
+async fn attempt(url: &SecretString, wait: Duration) -> Result<Migrated, MigrateError> {
+    let mut conn = examined(url, wait).await?;
+    take_turn(&mut conn).await?;
+    let mut harness = AsyncMigrationHarness::new(conn);
+    let known = known()?;
+    let applied = applied(&mut harness)?;
+    refuse_newer(&known, &applied)?;
+    let done = harness
+        .run_pending_migrations(MIGRATIONS)
+        .map_err(MigrateError::Failed)?;
+    Ok(Migrated {
+        applied: done.iter().map(ToString::to_string).collect(),
+        fresh: applied.is_empty(),
     })
+}
+
+/// Takes `step` again where the database fell in the middle of it, for at most `wait`. What was applied stays applied.
+async fn patiently<T>(wait: Duration, step: impl AsyncFn() -> Result<T, MigrateError>) -> Result<T, MigrateError> {
+    let deadline = Instant::now() + wait;
+    loop {
+        match step().await {
+            Err(error) if error.is_passing() && Instant::now() < deadline => tokio::time::sleep(PAUSE).await,
+            outcome => return outcome,
+        }
+    }
 }
 
 /// A connection to a server that is new enough.

@@ -20,7 +20,12 @@ use crate::{
         topics::Topics,
     },
     config::Settings,
-    db::{Runner, site::ActiveSites, station_view::StationViews, upkeep::Upkeep},
+    db::{
+        Runner,
+        site::ActiveSites,
+        station_view::{StationView, StationViews},
+        upkeep::Upkeep,
+    },
 };
 
 /// What HTTP hands requests and sockets to.
@@ -32,12 +37,30 @@ pub(super) struct Actors {
     pub(super) stations: Stations,
 }
 
+/// What there is to start actors for.
+#[derive(Debug)]
+pub(super) struct Ground {
+    sites: Vec<i64>,
+    stations: Vec<StationView>,
+}
+
+impl Ground {
+    /// Reads it, and makes the partitions that this month's records need.
+    pub(super) async fn read(runner: &Runner) -> Result<Self, StartupError> {
+        runner.run(Upkeep { now: Utc::now() }).await?;
+        Ok(Self {
+            sites: runner.run(ActiveSites).await?,
+            stations: runner.run(StationViews { station_id: None }).await?,
+        })
+    }
+}
+
 impl Actors {
     /// Starts supervisors, the live stream, and what stands for each site and station there is.
-    pub(super) async fn start(
+    pub(super) fn start(
         tree: &Tree,
         repository: &Handle<Repository>,
-        runner: &Runner,
+        ground: Ground,
         verify: Arc<dyn VerifyToken>,
         settings: &Settings,
     ) -> Result<Self, StartupError> {
@@ -66,16 +89,15 @@ impl Actors {
             #[cfg(feature = "chaos")]
             poison: crate::actors::chaos::Poison::default(),
         };
-        runner.run(Upkeep { now: Utc::now() }).await?;
         let keeper = repository.clone();
         tree.start(Spec::new("housekeeping", "housekeeping").on("delivery"), move || {
             Housekeeping::new(keeper.clone())
         })?;
         courier::start_all(tree, repository)?;
-        for site in runner.run(ActiveSites).await? {
+        for site in ground.sites {
             stations.start_site(site)?;
         }
-        for view in runner.run(StationViews { station_id: None }).await? {
+        for view in ground.stations {
             stations.start_station(view.id, view.site_id)?;
         }
         let links = LinkServices {

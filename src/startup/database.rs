@@ -1,9 +1,10 @@
 //! Which database, and that it is at this version's schema.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use chrono::Utc;
 use secrecy::SecretString;
+use tokio::time::sleep;
 
 use super::StartupError;
 use crate::{
@@ -19,6 +20,9 @@ use crate::{
         verify::{Checked, Verify},
     },
 };
+
+/// How long to wait before a step is taken again.
+const PAUSE: Duration = Duration::from_millis(100);
 
 /// The database of a running server.
 #[derive(Debug)]
@@ -136,6 +140,23 @@ impl Database {
         match self.embedded {
             Some(embedded) => Ok(embedded.stop()?),
             None => Ok(()),
+        }
+    }
+}
+
+/// Takes `step` again while the database is away, for at most `wait`: it may fall as well while a server comes up.
+pub(super) async fn patiently<T>(
+    wait: Duration,
+    step: impl AsyncFn() -> Result<T, StartupError>,
+) -> Result<T, StartupError> {
+    let deadline = Instant::now() + wait;
+    loop {
+        match step().await {
+            Err(StartupError::Database(error)) if error.is_passing() && Instant::now() < deadline => {
+                tracing::warn!("the database is away while the server starts: {error}");
+                sleep(PAUSE).await;
+            }
+            outcome => return outcome,
         }
     }
 }

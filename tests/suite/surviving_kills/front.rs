@@ -40,10 +40,10 @@ impl Front {
                     };
                     let (from_client, to_client) = client.into_split();
                     let (from_server, to_server) = server.into_split();
-                    let lose = || budget.try_acquire().map(SemaphorePermit::forget).is_ok();
+                    let withhold = || budget.try_acquire().map(SemaphorePermit::forget).is_ok();
                     tokio::select! {
                         () = pass(from_client, to_server, |_| false) => {}
-                        () = pass(from_server, to_client, |bytes| holds_ack(bytes) && lose()) => {
+                        () = pass(from_server, to_client, |bytes| holds_ack(bytes) && withhold()) => {
                             // Whoever waited for the news may be gone.
                             tell.send(()).unwrap_or_default();
                         }
