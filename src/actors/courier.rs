@@ -15,7 +15,8 @@ use super::repository::{Queries, Repository};
 use crate::db::outbox::{Postpone, Postponed};
 
 const BETWEEN_LOOKS: Duration = Duration::from_secs(2);
-const ASK_AGAIN_AFTER: TimeDelta = TimeDelta::minutes(1);
+/// Long, for each time rewrites every row that is owed.
+const ASK_AGAIN_AFTER: TimeDelta = TimeDelta::hours(1);
 
 /// Where a courier goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -49,7 +49,10 @@ pub mod seats;
 mod source;
 pub mod topics;
 
-const BETWEEN_EVENTS: Duration = Duration::from_millis(10);
+/// No screen shows more than 200 weights a second, however fast they come.
+const BETWEEN_WEIGHTS: Duration = Duration::from_millis(5);
+const BETWEEN_EVENTS: Duration = Duration::from_millis(1);
+const LONGEST_BETWEEN_EVENTS: Duration = Duration::from_millis(10);
 const BETWEEN_LOOKS: Duration = Duration::from_secs(2);
 const LONGEST_LOOK: Duration = Duration::from_secs(10);
 const BETWEEN_SWEEPS: Duration = Duration::from_secs(1);
@@ -78,8 +81,8 @@ impl Live {
             estate,
             source,
             zone,
-            weights: Pace::new(tick),
-            events: Pace::new(BETWEEN_EVENTS),
+            weights: Pace::new(BETWEEN_WEIGHTS, tick),
+            events: Pace::new(BETWEEN_EVENTS, LONGEST_BETWEEN_EVENTS),
         }
     }
 
@@ -98,15 +101,17 @@ impl Live {
     }
 
     fn send_weights(&mut self) {
+        let began = Instant::now();
         if !self.estate.seats.is_empty() {
             self.estate.newest.lock().gather_weights(&self.at());
             self.send();
         }
-        self.weights.sent(Instant::now());
+        self.weights.sent(began, Instant::now());
     }
 
     /// Sends all that is due, then the snapshots that are owed: in this order, for they show what was due as well.
     fn send(&mut self) {
+        let began = Instant::now();
         let at = self.at();
         let mut newest = self.estate.newest.lock();
         if newest.has_due() {
@@ -130,7 +135,7 @@ impl Live {
             .collect()
         });
         drop(newest);
-        self.events.sent(Instant::now());
+        self.events.sent(began, Instant::now());
     }
 
     fn close_revoked(&self, whose: impl Fn(&Holder) -> bool) -> usize {

@@ -4,6 +4,7 @@ use std::{collections::BTreeMap, time::Duration};
 
 use actix::{Actor, ActorFutureExt, AsyncContext, Context, Handler, Message, ResponseActFuture, WrapFuture};
 use chrono::{TimeDelta, Utc};
+use futures_util::future::join_all;
 use tracing::{info, warn};
 use weighbridge_supervision::{Handle, Listener};
 
@@ -169,13 +170,22 @@ impl Work {
         let stations = self.stations().await?;
         let awake = self.awake(&stations).await;
         self.expire(&awake).await?;
+        let line = self.line().await?;
+        if line.iter().all(|entry| entry.status != "WAITING") {
+            return Ok((stations, line));
+        }
         let mut called = false;
         for station in stations.iter().filter(|station| awake.contains(&station.id)) {
             called |= self.call_if_free(station).await?;
         }
-        let stations = if called { self.stations().await? } else { stations };
-        let line = self.repository.run(Line { site_id: self.site_id }).await?;
+        if called {
+            return Ok((self.stations().await?, self.line().await?));
+        }
         Ok((stations, line))
+    }
+
+    async fn line(&self) -> Result<Vec<Entry>, DbError> {
+        self.repository.run(Line { site_id: self.site_id }).await
     }
 
     async fn stations(&self) -> Result<Vec<StationView>, DbError> {
@@ -187,19 +197,17 @@ impl Work {
     /// Stations whose link and indicator are up and whose edge has told all it kept: only there do deadlines run, and only
     /// there is anyone called without a hand.
     async fn awake(&self, stations: &[StationView]) -> Vec<i64> {
-        let mut awake = Vec::new();
-        for station in stations {
-            let Some(indicator) = self.directory.indicator(station.id) else {
-                continue;
-            };
-            let Ok(state) = indicator.ask(CurrentState, ASK_WITHIN).await else {
-                continue;
-            };
-            if state.link_up && state.indicator_up && state.backlog_drained {
-                awake.push(station.id);
-            }
-        }
-        awake
+        let asked = stations.iter().filter_map(|station| {
+            let indicator = self.directory.indicator(station.id)?;
+            Some(async move { (station.id, indicator.ask(CurrentState, ASK_WITHIN).await) })
+        });
+        let answers = join_all(asked).await.into_iter();
+        answers
+            .filter_map(|(station, answer)| {
+                let state = answer.ok()?;
+                (state.link_up && state.indicator_up && state.backlog_drained).then_some(station)
+            })
+            .collect()
     }
 
     async fn expire(&self, awake: &[i64]) -> Result<(), DbError> {

@@ -9,6 +9,7 @@ use std::{
 use actix::{ActorFutureExt, AsyncContext, WrapFuture};
 use actix_web_actors::ws::WebsocketContext;
 use chrono::{DateTime, Utc};
+use futures_util::future::join_all;
 use tracing::{error, warn};
 use weighbridge_protocol::{
     Epoch, Kilograms, LinkSession,
@@ -250,16 +251,15 @@ impl Intake {
         for body in events.iter().filter_map(|examined| examined.body.as_ref().ok()) {
             by_station.entry(body.station_id).or_default().push(body.clone());
         }
-        for (station, bodies) in by_station {
-            let Some(indicator) = self.services.directory.indicator(station) else {
-                continue;
-            };
-            match indicator.ask(EventsArrived(bodies), ASK_WITHIN).await {
-                Err(AskError::Crashed) => return Err(Trouble::Crashed),
-                Ok(()) | Err(AskError::Down | AskError::Full | AskError::TimedOut) => {}
-            }
-        }
-        Ok(())
+        let shown = by_station.into_iter().filter_map(|(station, bodies)| {
+            let indicator = self.services.directory.indicator(station)?;
+            Some(async move { indicator.ask(EventsArrived(bodies), ASK_WITHIN).await })
+        });
+        let crashed = join_all(shown)
+            .await
+            .iter()
+            .any(|answer| matches!(answer, Err(AskError::Crashed)));
+        if crashed { Err(Trouble::Crashed) } else { Ok(()) }
     }
 
     /// Says whether the event is kept; if not, a newer connection has taken over.
