@@ -189,7 +189,7 @@ impl Work {
     }
 
     async fn stations(&self) -> Result<Vec<StationView>, DbError> {
-        let mut stations = self.repository.run(StationViews { station_id: None }).await?;
+        let mut stations = self.repository.run(StationViews).await?;
         stations.retain(|station| station.site_id == self.site_id);
         Ok(stations)
     }

@@ -66,7 +66,7 @@ impl Topics {
 
     async fn stations(&self) -> Result<Vec<StationChanged>, DbError> {
         let mut items = Vec::new();
-        for view in self.repository.run(StationViews { station_id: None }).await? {
+        for view in self.repository.run(StationViews).await? {
             let state = self.state_of(view.id).await;
             let item = StationItem::new(&view, state.link_up, state.indicator_up);
             items.extend(json(&item).map(|item| StationChanged {

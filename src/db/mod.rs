@@ -40,6 +40,7 @@ pub mod outbox;
 pub mod page;
 pub mod parties;
 pub mod pool;
+mod prepared;
 pub mod restored;
 pub mod runner;
 pub mod schema;
@@ -68,7 +69,8 @@ pub trait Query: Send + 'static {
     fn run(self, conn: &mut AsyncPgConnection) -> impl Future<Output = Result<Self::Output, DbError>> + Send;
 }
 
-/// A change that shares one commit with others of its type that wait at the same moment.
+/// A change that shares one commit, or a question that shares one statement, with others of its type that wait at the same
+/// moment.
 ///
 /// Only for changes that carry a unique key of their own: when a group of several fails, each of it is run again alone,
 /// also when nobody can say whether the group's commit took place.

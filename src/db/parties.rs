@@ -3,7 +3,7 @@
 use diesel::{QueryableByName, sql_types};
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
 
-use super::DbError;
+use super::{DbError, prepared::Prepare};
 
 /// Whose weighing it is, and what for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -49,6 +49,7 @@ impl Parties {
             .bind::<sql_types::Nullable<sql_types::BigInt>, _>(self.driver_id)
             .bind::<sql_types::Nullable<sql_types::BigInt>, _>(self.product_id)
             .bind::<sql_types::Nullable<sql_types::BigInt>, _>(self.customer_id)
+            .prepared()
             .get_result(conn)
             .await?;
         let each = [

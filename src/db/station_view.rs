@@ -1,9 +1,11 @@
 //! A station as a screen shows it.
 
+use std::collections::HashMap;
+
 use diesel::{prelude::*, sql_types};
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
 
-use crate::db::{DbError, Query, weight::Weight};
+use crate::db::{DbError, GroupedQuery, Query, prepared::Prepare, weight::Weight};
 
 #[derive(Clone, Debug, QueryableByName)]
 pub struct StationView {
@@ -30,26 +32,45 @@ pub struct StationView {
     pub last_weight: Option<Weight>,
 }
 
-/// One station, or all that are in use. Asked by Indicator and Queue when they start and when something has changed.
+/// All stations that are in use. Asked by Queue, and at start.
 #[derive(Clone, Copy, Debug)]
-pub struct StationViews {
-    pub station_id: Option<i64>,
-}
+pub struct StationViews;
+
+/// One station; none where it is not in use. Asked by Indicator when it starts and when something has changed: many may
+/// ask at the same moment.
+#[derive(Clone, Copy, Debug)]
+pub struct StationViewOf(pub i64);
 
 impl Query for StationViews {
     type Output = Vec<StationView>;
 
     async fn run(self, conn: &mut AsyncPgConnection) -> Result<Vec<StationView>, DbError> {
-        Ok(diesel::sql_query(
-            "SELECT s.id, s.site_id, s.edge_id, s.name::text, s.status::text, s.is_open, s.calling = 'AUTO' AS calls_itself, \
-               v.plate_number::text AS current_vehicle, \
-               (SELECT c.weight FROM capture c WHERE c.station_id = s.id ORDER BY c.captured_at DESC LIMIT 1) AS last_weight \
-             FROM weigh_station s LEFT JOIN wait_queue e ON e.station_id = s.id AND e.status = 'CALLED' \
-               LEFT JOIN vehicle v ON v.id = e.vehicle_id \
-             WHERE s.is_active AND ($1::bigint IS NULL OR s.id = $1) ORDER BY s.id",
-        )
-        .bind::<sql_types::Nullable<sql_types::BigInt>, _>(self.station_id)
-        .load(conn)
-        .await?)
+        views(conn, None).await
     }
+}
+
+impl GroupedQuery for StationViewOf {
+    type Output = Option<StationView>;
+
+    async fn run_all(group: Vec<Self>, conn: &mut AsyncPgConnection) -> Result<Vec<Option<StationView>>, DbError> {
+        let ids = group.iter().map(|asked| asked.0).collect();
+        let found = views(conn, Some(ids)).await?;
+        let found: HashMap<i64, StationView> = found.into_iter().map(|view| (view.id, view)).collect();
+        Ok(group.iter().map(|asked| found.get(&asked.0).cloned()).collect())
+    }
+}
+
+async fn views(conn: &mut AsyncPgConnection, ids: Option<Vec<i64>>) -> Result<Vec<StationView>, DbError> {
+    Ok(diesel::sql_query(
+        "SELECT s.id, s.site_id, s.edge_id, s.name::text, s.status::text, s.is_open, s.calling = 'AUTO' AS calls_itself, \
+           v.plate_number::text AS current_vehicle, \
+           (SELECT c.weight FROM capture c WHERE c.station_id = s.id ORDER BY c.captured_at DESC LIMIT 1) AS last_weight \
+         FROM weigh_station s LEFT JOIN wait_queue e ON e.station_id = s.id AND e.status = 'CALLED' \
+           LEFT JOIN vehicle v ON v.id = e.vehicle_id \
+         WHERE s.is_active AND ($1 IS NULL OR s.id = ANY($1)) ORDER BY s.id",
+    )
+    .bind::<sql_types::Nullable<sql_types::Array<sql_types::BigInt>>, _>(ids)
+    .prepared()
+    .load(conn)
+    .await?)
 }

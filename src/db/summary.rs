@@ -5,7 +5,7 @@ use chrono_tz::Tz;
 use diesel::{prelude::*, sql_types};
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
 
-use super::{DbError, Query, schema};
+use super::{DbError, Query, prepared::Prepare, schema};
 use crate::domain::slip::local_day;
 
 /// A site's day, counted by its own clock.
@@ -75,6 +75,7 @@ async fn summary(conn: &mut AsyncPgConnection, site_id: i64, day: NaiveDate, zon
     .bind::<sql_types::BigInt, _>(site_id)
     .bind::<sql_types::Date, _>(day)
     .bind::<sql_types::Text, _>(zone.name())
+    .prepared()
     .load(conn)
     .await?;
     let pace: Pace = diesel::sql_query(
@@ -83,6 +84,7 @@ async fn summary(conn: &mut AsyncPgConnection, site_id: i64, day: NaiveDate, zon
     )
     .bind::<sql_types::BigInt, _>(site_id)
     .bind::<sql_types::Date, _>(day)
+    .prepared()
     .get_result(conn)
     .await?;
     Ok(DaySummary {

@@ -135,7 +135,7 @@ pub async fn assign_capture(
     };
     let record_id = decided(links.repository.run(assign).await?, &links)?;
     let ids = record_id.into_iter().collect();
-    let record = links.repository.run(Items { ids }).await?.pop();
+    let record = links.repository.run_grouped(Items { ids }).await?.pop();
     let record = record.ok_or_else(|| ApiError::internal("a capture was assigned to a record that is not there"))?;
     Ok(Success::ok(RecordItem::from(&record)))
 }

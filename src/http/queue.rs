@@ -25,7 +25,7 @@ use crate::{
     db::{
         DbError,
         site::SiteChosen,
-        station_view::StationViews,
+        station_view::StationViewOf,
         wait_queue::{Cancel, CheckIn, EntryById, Lines, NotJoined, Refusal},
     },
     domain::text::Line,
@@ -264,8 +264,7 @@ async fn call(
     repository: &Handle<Repository>,
     directory: &Directory,
 ) -> Result<Answer<QueueItem>, ApiError> {
-    let station_id = Some(station_id);
-    let station = repository.run(StationViews { station_id }).await?.pop();
+    let station = repository.run_grouped(StationViewOf(station_id)).await?;
     let station = station.ok_or_else(|| ApiError::field("station_id", FieldCode::NotFound))?;
     let call = CallTruck {
         station_id: station.id,

@@ -23,7 +23,7 @@ use crate::{
     },
     db::{
         audit_log::{Author, Deed, Note},
-        station_view::{StationView, StationViews},
+        station_view::{StationView, StationViewOf},
     },
 };
 
@@ -51,8 +51,7 @@ pub async fn rearm_station(
     directory: Data<Directory>,
 ) -> Result<Answer<()>, ApiError> {
     let reason = form.0.reason()?;
-    let station_id = Some(id);
-    let station = repository.run(StationViews { station_id }).await?.pop();
+    let station = repository.run_grouped(StationViewOf(id)).await?;
     let station = station.ok_or_else(|| ApiError::new(Code::NotFound))?;
     let author = caller.author();
     if !rearm_by_edge(&station, &reason, &author, &directory, &repository).await? {

@@ -50,7 +50,7 @@ impl Ground {
         runner.run(Upkeep { now: Utc::now() }).await?;
         Ok(Self {
             sites: runner.run(ActiveSites).await?,
-            stations: runner.run(StationViews { station_id: None }).await?,
+            stations: runner.run(StationViews).await?,
         })
     }
 }

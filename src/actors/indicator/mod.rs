@@ -22,7 +22,7 @@ use super::{
     screen::{RecordItem, StationItem, WeightItem},
 };
 use crate::db::{
-    station_view::{StationView, StationViews},
+    station_view::{StationView, StationViewOf},
     weigh_record::{Item, Items},
 };
 
@@ -137,12 +137,12 @@ impl Indicator {
             self.look_again = true;
             return;
         }
-        let (repository, station_id) = (self.repository.clone(), Some(self.station_id));
-        let looking = async move { repository.run(StationViews { station_id }).await };
+        let (repository, station) = (self.repository.clone(), StationViewOf(self.station_id));
+        let looking = async move { repository.run_grouped(station).await };
         context.spawn(looking.into_actor(self).map(|found, indicator, context| {
             indicator.looking = false;
             match found {
-                Ok(mut views) => indicator.seen(views.pop()),
+                Ok(view) => indicator.seen(view),
                 Err(error) => warn!(station.id = indicator.station_id, "station cannot be read: {error}"),
             }
             if std::mem::take(&mut indicator.look_again) {
@@ -307,7 +307,7 @@ impl Handler<StationTouched> for Indicator {
             return;
         }
         let repository = self.repository.clone();
-        let reading = async move { repository.run(Items { ids: records }).await };
+        let reading = async move { repository.run_grouped(Items { ids: records }).await };
         context.spawn(reading.into_actor(self).map(|items, indicator, _| {
             match items {
                 Ok(items) => items

@@ -180,7 +180,7 @@ async fn stations(conn: &mut AsyncPgConnection, edge: i64) -> Result<Vec<Station
         .select((dsl::id, dsl::capture_settings, dsl::division))
         .load(conn)
         .await?;
-    let views = StationViews { station_id: None }.run(conn).await?;
+    let views = StationViews.run(conn).await?;
     let board = |id| {
         let view = views.iter().find(|view| view.id == id)?;
         Some(board_text(view.is_open, view.current_vehicle.as_deref())).filter(|text| !text.is_empty())

@@ -10,7 +10,7 @@ use weighbridge_protocol::{CycleId, Kilograms, link::Receipt};
 
 use super::{Loaded, parties};
 use crate::{
-    db::{DbError, schema, weight::Weight},
+    db::{DbError, prepared::Prepare, schema, weight::Weight},
     domain::{
         slip::SlipNumber,
         weighing::{
@@ -332,6 +332,7 @@ pub(super) async fn fresh_ids(
         diesel::sql_query("SELECT nextval($1::text::regclass) AS id FROM generate_series(1, $2) ORDER BY 1 DESC")
             .bind::<diesel::sql_types::Text, _>(sequence)
             .bind::<diesel::sql_types::BigInt, _>(count)
+            .prepared()
             .load(conn)
             .await?;
     Ok(rows.into_iter().map(|row| row.id).collect())

@@ -10,7 +10,7 @@ use uuid::Uuid;
 
 use super::{Loaded, slips};
 use crate::{
-    db::{DbError, audit_log, outbox, schema, weight::Weight},
+    db::{DbError, audit_log, outbox, prepared::Prepare, schema, weight::Weight},
     domain::{
         outbox::{Origin, completion},
         weighing::{
@@ -147,6 +147,7 @@ async fn back_in_line(conn: &mut AsyncPgConnection, entry_id: i64) -> Result<(),
                    WHERE w.site_id = e.site_id AND w.status = 'WAITING')) WHERE e.id = $1",
     )
     .bind::<sql_types::BigInt, _>(entry_id)
+    .prepared()
     .execute(conn)
     .await?;
     Ok(())

@@ -7,7 +7,7 @@ use diesel::{prelude::*, sql_types};
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
 
 use crate::{
-    db::DbError,
+    db::{DbError, prepared::Prepare},
     domain::{
         slip::{SlipNumber, local_day},
         weighing::Ledger,
@@ -76,6 +76,7 @@ async fn advance(conn: &mut AsyncPgConnection, site_id: i64, day: NaiveDate, by:
     .bind::<sql_types::BigInt, _>(site_id)
     .bind::<sql_types::Date, _>(day)
     .bind::<sql_types::Integer, _>(i32::try_from(by).unwrap_or(i32::MAX))
+    .prepared()
     .get_result(conn)
     .await?;
     Ok(counter.last_number)
@@ -103,6 +104,7 @@ pub async fn raise(
     .bind::<sql_types::Date, _>(day)
     .bind::<sql_types::Integer, _>(before)
     .bind::<sql_types::Integer, _>(number)
+    .prepared()
     .execute(conn)
     .await?;
     advance(conn, site_id, day, usize::try_from(number - before).unwrap_or(0)).await?;
@@ -120,6 +122,7 @@ async fn issue(conn: &mut AsyncPgConnection, site_id: i64, slip: &SlipNumber, re
     .bind::<sql_types::Date, _>(slip.day())
     .bind::<sql_types::Integer, _>(slip.number())
     .bind::<sql_types::BigInt, _>(record_id)
+    .prepared()
     .execute(conn)
     .await?;
     Ok(())

@@ -16,6 +16,7 @@ use crate::{
     db::{
         DbError,
         ledger::{self, Changes, Wanted},
+        prepared::Prepare,
         weight::MaybeWeight,
     },
     domain::{
@@ -74,6 +75,7 @@ pub(super) async fn known(
          FROM edge_event e WHERE e.event_id = ANY($1)",
     )
     .bind::<sql_types::Array<sql_types::Uuid>, _>(ids)
+    .prepared()
     .load(conn)
     .await?;
     Ok(found.into_iter().map(|known| (known.event_id, known)).collect())
@@ -219,6 +221,7 @@ impl Rows {
             self.each(|row| Some(row.moments.at).filter(|_| !row.moments.doubtful)),
         )
         .bind::<Array<Timestamptz>, _>(self.each(|row| row.received_at))
+        .prepared()
         .execute(conn)
         .await?;
         Ok(())

@@ -9,6 +9,7 @@ use crate::{
     db::{
         DbError, Query,
         parties::{Missing, Parties},
+        prepared::Prepare,
         schema,
     },
     domain::slip::local_day,
@@ -177,6 +178,7 @@ async fn next_number(conn: &mut AsyncPgConnection, site_id: i64, day: NaiveDate)
     )
     .bind::<sql_types::BigInt, _>(site_id)
     .bind::<sql_types::Date, _>(day)
+    .prepared()
     .get_result(conn)
     .await?;
     Ok(number.last_number)

@@ -7,6 +7,7 @@ use diesel_async::{AsyncPgConnection, RunQueryDsl};
 use crate::db::{
     DbError, Query,
     page::{Listed, Slice},
+    prepared::Prepare,
 };
 
 /// An entry with what a screen shows of it.
@@ -86,6 +87,7 @@ impl Query for Line {
     async fn run(self, conn: &mut AsyncPgConnection) -> Result<Vec<Entry>, DbError> {
         Ok(diesel::sql_query(LINE)
             .bind::<sql_types::BigInt, _>(self.site_id)
+            .prepared()
             .load(conn)
             .await?)
     }
@@ -164,6 +166,7 @@ async fn closed(conn: &mut AsyncPgConnection, id: i64) -> Result<Entry, DbError>
            LEFT JOIN weigh_station s ON s.id = e.station_id JOIN site z ON z.id = e.site_id WHERE e.id = $1",
     )
     .bind::<sql_types::BigInt, _>(id)
+    .prepared()
     .get_result(conn)
     .await?;
     Ok(entry)

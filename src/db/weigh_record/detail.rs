@@ -5,7 +5,7 @@ use diesel::prelude::*;
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
 use weighbridge_protocol::Kilograms;
 
-use super::item::{Item, Items};
+use super::item::{Item, items};
 use crate::db::{DbError, Query, schema, weight::Weight};
 
 /// A record and its story.
@@ -60,7 +60,7 @@ impl Query for DetailOf {
 
     async fn run(self, conn: &mut AsyncPgConnection) -> Result<Detail, DbError> {
         use schema::{capture, weigh_record};
-        let mut items = Items { ids: vec![self.0] }.run(conn).await?;
+        let mut items = items(conn, vec![self.0]).await?;
         let item = items.pop().ok_or(DbError::NotFound)?;
         // With its month only one partition is searched.
         let story = weigh_record::table

@@ -1,10 +1,12 @@
 //! One record as it stands in a list: with the names that belong to its ids.
 
+use std::collections::{BTreeSet, HashMap};
+
 use chrono::{DateTime, Utc};
 use diesel::{prelude::*, sql_types};
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
 
-use crate::db::{DbError, Query, weight::Weight};
+use crate::db::{DbError, GroupedQuery, Query, prepared::Prepare, weight::Weight};
 
 #[derive(Clone, Debug, QueryableByName)]
 pub struct Item {
@@ -78,22 +80,37 @@ pub(super) const NAMES: &str = "\
     LEFT JOIN driver d ON d.id = r.driver_id LEFT JOIN product p ON p.id = r.product_id \
     LEFT JOIN customer c ON c.id = r.customer_id";
 
-/// These records, in the order of their ids. Sent by Indicator to show what has changed, and for a single record.
+/// These records, in the order of their ids. Asked by Indicator to show what has changed, and for a single record: many may
+/// ask at the same moment.
 #[derive(Clone, Debug)]
 pub struct Items {
     pub ids: Vec<i64>,
 }
 
-impl Query for Items {
+impl GroupedQuery for Items {
     type Output = Vec<Item>;
 
-    async fn run(self, conn: &mut AsyncPgConnection) -> Result<Vec<Item>, DbError> {
-        let query = format!("SELECT {COLUMNS} FROM weigh_record r {NAMES} WHERE r.id = ANY($1) ORDER BY r.id");
-        Ok(diesel::sql_query(query)
-            .bind::<sql_types::Array<sql_types::BigInt>, _>(self.ids)
-            .load(conn)
-            .await?)
+    async fn run_all(group: Vec<Self>, conn: &mut AsyncPgConnection) -> Result<Vec<Vec<Item>>, DbError> {
+        let all: BTreeSet<i64> = group.iter().flat_map(|asked| asked.ids.iter().copied()).collect();
+        let found = items(conn, Vec::from_iter(all)).await?;
+        let found: HashMap<i64, Item> = found.into_iter().map(|item| (item.id, item)).collect();
+        let of = |Self { mut ids }: Self| {
+            ids.sort_unstable();
+            ids.dedup();
+            ids.iter().filter_map(|id| found.get(id).cloned()).collect()
+        };
+        Ok(group.into_iter().map(of).collect())
     }
+}
+
+/// In no order.
+pub(super) async fn items(conn: &mut AsyncPgConnection, ids: Vec<i64>) -> Result<Vec<Item>, DbError> {
+    let query = format!("SELECT {COLUMNS} FROM weigh_record r {NAMES} WHERE r.id = ANY($1)");
+    Ok(diesel::sql_query(query)
+        .bind::<sql_types::Array<sql_types::BigInt>, _>(ids)
+        .prepared()
+        .load(conn)
+        .await?)
 }
 
 /// The newest records of each site, newest first. Asked by Live's source.
@@ -114,6 +131,7 @@ impl Query for Newest {
         );
         Ok(diesel::sql_query(query)
             .bind::<sql_types::BigInt, _>(self.each)
+            .prepared()
             .load(conn)
             .await?)
     }

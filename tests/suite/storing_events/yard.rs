@@ -241,7 +241,9 @@ impl Yard {
     }
 
     pub async fn record(&self, id: i64) -> Item {
-        self.run(Items { ids: vec![id] }).await.remove(0)
+        let mut conn = self.pool.get().await.unwrap();
+        let found = Items::run_all(vec![Items { ids: vec![id] }], &mut conn).await.unwrap();
+        found.into_iter().flatten().next().unwrap()
     }
 
     pub async fn entry(&self, id: i64) -> Entry {
