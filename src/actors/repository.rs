@@ -62,6 +62,19 @@ impl<Q: GroupedQuery> Handler<RunGrouped<Q>> for Repository {
     }
 }
 
+/// Did changes fail of late because the database's disk is full? Asked by the handlers of HTTP.
+#[derive(Clone, Copy, Debug, Message)]
+#[rtype(result = "bool")]
+pub struct IsDiskFull;
+
+impl Handler<IsDiskFull> for Repository {
+    type Result = bool;
+
+    fn handle(&mut self, _: IsDiskFull, _: &mut Context<Self>) -> bool {
+        self.runner.is_disk_full()
+    }
+}
+
 /// How long a caller waits at most, the actor's own mailbox included; the runner's limit for a query comes before it.
 const PATIENCE: Duration = Duration::from_secs(15);
 

@@ -1,5 +1,7 @@
 //! What the types alone cannot say about settings: ranges, and addresses that must look like addresses.
 
+use std::time::Duration;
+
 use secrecy::ExposeSecret;
 
 use super::{ConfigError, Settings};
@@ -18,10 +20,16 @@ pub(super) fn check(settings: &Settings) -> Result<(), ConfigError> {
         "database.url does not begin with postgres://",
     );
     expect(settings.database.pool > 0, "database.pool is 0, expected at least 1");
+    for (name, duration) in durations(settings) {
+        expect(
+            !duration.is_zero(),
+            &format!("{name} is 0, expected a time such as \"10s\""),
+        );
+    }
     expect(settings.live.count > 0, "live.count is 0, expected at least 1");
     expect(
-        (4..=31).contains(&settings.auth.bcrypt_cost),
-        "auth.bcrypt_cost is out of range, expected 4 to 31",
+        (4..=16).contains(&settings.auth.bcrypt_cost),
+        "auth.bcrypt_cost is out of range, expected 4 to 16: each step takes twice the time, 16 some seconds a sign-in",
     );
     expect(
         settings.auth.sessions_per_user > 0,
@@ -54,6 +62,18 @@ pub(super) fn check(settings: &Settings) -> Result<(), ConfigError> {
     Err(ConfigError::Invalid(complaints.join("\n")))
 }
 
+/// Those that mean never, at once or no time at all where they are 0.
+const fn durations(settings: &Settings) -> [(&'static str, Duration); 6] {
+    [
+        ("database.query_timeout", settings.database.query_timeout),
+        ("auth.access_token", settings.auth.access_token),
+        ("auth.refresh_token", settings.auth.refresh_token),
+        ("server.read_timeout", settings.server.read_timeout),
+        ("server.request_timeout", settings.server.request_timeout),
+        ("queue.call_deadline", settings.queue.call_deadline),
+    ]
+}
+
 #[cfg(test)]
 mod tests {
     use crate::config::load;
@@ -70,6 +90,11 @@ mod tests {
             "WEIGHBRIDGE__DATABASE__POOL",
             "0",
             "database.pool is 0, expected at least 1",
+        );
+        check(
+            "WEIGHBRIDGE__DATABASE__QUERY_TIMEOUT",
+            "0s",
+            "database.query_timeout is 0, expected a time such as \"10s\"",
         );
         check(
             "WEIGHBRIDGE__DATABASE__URL",

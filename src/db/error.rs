@@ -44,6 +44,16 @@ impl Unavailable {
 }
 
 impl DbError {
+    /// Whether the disk under the database has no room left.
+    pub fn is_disk_full(&self) -> bool {
+        let text = match self {
+            Self::Unavailable(Unavailable { reason, .. }) => reason.as_str(),
+            Self::Query(DieselError::DatabaseError(_, info)) => info.message(),
+            _ => return false,
+        };
+        text.contains(NO_SPACE)
+    }
+
     /// Whether the same query may well succeed later: the database was away, busy, full or interrupted
     /// (SQLSTATE classes 08, 40, 53, 55, 57 and 58, and time-outs). Anything else fails again however often it is tried.
     pub fn is_passing(&self) -> bool {
@@ -76,6 +86,8 @@ impl From<DieselError> for DbError {
     }
 }
 
+const NO_SPACE: &str = "No space left on device";
+
 /// How PostgreSQL words what passes. Diesel keeps no SQLSTATE, so the text must do; each connection asks the server for
 /// untranslated messages.
 const PASSING: [&str; 12] = [
@@ -84,7 +96,7 @@ const PASSING: [&str; 12] = [
     "could not obtain lock",
     "canceling statement due to",
     "canceling autovacuum task",
-    "No space left on device",
+    NO_SPACE,
     "could not extend file",
     "could not access file",
     "could not fsync file",

@@ -26,6 +26,8 @@ use crate::db::{
 
 /// A query that goes on for longer is broken off with its connection; the server's own limit of 10 s a statement comes first.
 const LONGEST: Duration = Duration::from_secs(30);
+/// So long after the last change that failed for want of room the disk counts as full.
+const FULL_FOR: Duration = Duration::from_secs(30);
 /// How often a database that is gone is looked for.
 const LOOK_EVERY: Duration = Duration::from_millis(250);
 
@@ -42,6 +44,8 @@ pub struct Runner {
 pub(super) struct Shared {
     pool: Pool,
     breaker: Breaker,
+    /// When a change last failed for want of room on the database's disk.
+    full_at: Mutex<Option<Instant>>,
     runtime: RuntimeHandle,
     itself: Weak<Self>,
 }
@@ -57,6 +61,7 @@ impl Runner {
         let shared = Arc::new_cyclic(|itself| Shared {
             pool,
             breaker: Breaker::default(),
+            full_at: Mutex::default(),
             runtime: runtime.handle().clone(),
             itself: Weak::clone(itself),
         });
@@ -92,6 +97,11 @@ impl Runner {
     /// Whether the database answered when it was last asked.
     pub fn is_available(&self) -> bool {
         !self.shared.breaker.is_open()
+    }
+
+    /// Whether changes failed of late because the database's disk is full; questions are answered all the same.
+    pub fn is_disk_full(&self) -> bool {
+        self.shared.full_at.lock().is_some_and(|at| at.elapsed() < FULL_FOR)
     }
 
     /// The connections that it works on.
@@ -170,6 +180,9 @@ impl Shared {
         gauge!("database_connections", "state" => "open").set(as_gauge(usage.open));
         gauge!("database_connections", "state" => "free").set(as_gauge(usage.free));
         gauge!("database_connections", "state" => "awaited").set(as_gauge(usage.waiting));
+        if outcome.as_ref().is_err_and(DbError::is_disk_full) {
+            self.note_full();
+        }
         if self.breaker.saw(outcome) {
             let reason = outcome.as_ref().err().map(ToString::to_string).unwrap_or_default();
             error!("the database is gone: {reason}");
@@ -177,6 +190,15 @@ impl Shared {
             if let Some(shared) = self.itself.upgrade() {
                 self.runtime.spawn(async move { shared.look_for_the_database().await });
             }
+        }
+    }
+
+    fn note_full(&self) {
+        let before = self.full_at.lock().replace(Instant::now());
+        if before.is_none_or(|at| at.elapsed() >= FULL_FOR) {
+            error!(
+                "the database's disk is full: nothing can be stored until there is room on it; edges keep their events"
+            );
         }
     }
 

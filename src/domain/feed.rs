@@ -50,7 +50,7 @@ pub struct FeedReading {
     pub stable: Option<bool>,
     pub at: DateTime<FixedOffset>,
     pub received_at: DateTime<Utc>,
-    /// The sender's, or made of station, time and weight.
+    /// The sender's, or made of all that the reading says.
     pub event_id: Uuid,
     /// Whether the sender gave it.
     pub is_named: bool,
@@ -97,7 +97,14 @@ impl Posted<'_> {
         };
         let body = serde_json::to_string(&body).map_err(|_| Impossible::Weight)?;
         let moment = at.to_utc().to_rfc3339_opts(SecondsFormat::Micros, true);
-        let derived = || Uuid::new_v5(&NAMESPACE, format!("{}|{moment}|{kg}", self.station_id).as_bytes());
+        let (station, unit, stable) = (self.station_id, self.unit, self.stable);
+        // All of it: a deck that comes to rest within the second of a gateway's clock is another reading.
+        let derived = || {
+            Uuid::new_v5(
+                &NAMESPACE,
+                format!("{station}|{moment}|{kg}|{unit:?}|{stable:?}").as_bytes(),
+            )
+        };
         Ok(FeedReading {
             edge_id,
             station_id: self.station_id,
@@ -114,9 +121,10 @@ impl Posted<'_> {
 }
 
 impl FeedReading {
-    /// The sender's clock in milliseconds, the only one that such a station has.
-    pub const fn mono_ms(&self) -> i64 {
-        self.at.timestamp_millis()
+    /// The sender's clock in milliseconds, the only one that such a station has. One that is far ahead counts as a little
+    /// ahead: when it is set right, time stands still until it is made up for, and nothing can settle meanwhile.
+    pub fn mono_ms(&self) -> i64 {
+        self.at.to_utc().min(self.received_at + AHEAD).timestamp_millis()
     }
 
     /// Whether it says what stands on the deck now.

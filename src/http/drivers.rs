@@ -15,7 +15,7 @@ use super::{
     auth::{Caller, Staff},
     code::FieldCode,
     error::ApiError,
-    fields::{Given, given, id, ids, line, required},
+    fields::{Given, given, id, ids, line, required, searched},
     read::{Body, Filter, Id, Paging},
     rules::Rules,
     sessions::SignIn,
@@ -109,7 +109,7 @@ pub async fn list_drivers(
     let paging = Paging::parse(filter.page, filter.limit)?;
     let phone = filter.phone.as_deref().map(parsed).transpose()?;
     let wanted = Drivers {
-        search: filter.search,
+        search: searched("search", filter.search)?,
         phone_index: phone.map(|phone| phones.index(&phone).to_vec()),
         company_id: filter.company_id,
         is_active: filter.is_active,

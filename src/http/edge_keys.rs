@@ -23,6 +23,8 @@ use crate::{
 
 /// The header that carries the key.
 const KEY_HEADER: &str = "x-api-key";
+/// What is said to who is refused, whatever is wrong.
+const EXPECTED: &str = "an X-API-Key that holds, from an address that its edge may come from";
 /// How long a key that was found good counts without asking again, where that is allowed.
 const FRESH: Duration = Duration::from_secs(2);
 /// Keys remembered before all are forgotten and learnt again.
@@ -111,7 +113,7 @@ impl Asking {
             }
             Ok(_) | Err(DbError::NotFound) => {
                 self.keys.guesses.wrong(self.address, Instant::now());
-                Err(ApiError::new(Code::Unauthenticated))
+                Err(ApiError::new(Code::Unauthenticated).with("expected", EXPECTED))
             }
             Err(error) => Err(error.into()),
         }

@@ -21,7 +21,11 @@ use super::{
     stations::site,
 };
 use crate::{
-    actors::repository::{Queries, Repository},
+    actors::{
+        directory::Directory,
+        edge_link::EndLink,
+        repository::{Queries, Repository},
+    },
     db::edge_gateway::{AddEdge, AddEdgeKey, ChangeEdge, EdgeById, EdgeChange, EdgeWhole, Edges, EndEdgeKey, Key},
     domain::edge_key::EdgeSecret,
 };
@@ -203,6 +207,7 @@ pub async fn deactivate_edge(
     Id(id): Id,
     rules: Data<Rules>,
     repository: Data<Handle<Repository>>,
+    directory: Data<Directory>,
 ) -> Result<Answer<EdgeView>, ApiError> {
     let out_of_use = EdgeChange {
         is_active: Some(false),
@@ -214,6 +219,7 @@ pub async fn deactivate_edge(
         author: caller.author(),
     };
     let changed = repository.run(change).await?;
+    end_link(&directory, id, EndLink::OutOfUse);
     Ok(Success::ok(EdgeView::of(changed, &rules)))
 }
 
@@ -248,7 +254,7 @@ pub async fn rotate_key(
     }))
 }
 
-/// `DELETE /api/v1/edges/{id}/keys/{key_id}` ends a key.
+/// `DELETE /api/v1/edges/{id}/keys/{key_id}` ends a key, and the connection that may have been opened with it.
 #[utoipa::path(
     tag = "edges",
     params(("id" = i64, Path,), ("key_id" = i64, Path,)),
@@ -259,15 +265,24 @@ pub async fn end_key(
     Admin(caller): Admin,
     path: Path<(String, String)>,
     repository: Data<Handle<Repository>>,
+    directory: Data<Directory>,
 ) -> Result<Answer<()>, ApiError> {
     let (edge, key) = path.into_inner();
+    let edge_id = Id::parse("id", &edge)?.0;
     let end = EndEdgeKey {
-        edge_id: Id::parse("id", &edge)?.0,
+        edge_id,
         key_id: Id::parse("key_id", &key)?.0,
         author: caller.author(),
     };
     repository.run(end).await?;
+    end_link(&directory, edge_id, EndLink::KeyEnded);
     Ok(Success::ok(()))
+}
+
+fn end_link(directory: &Directory, edge_id: i64, end: EndLink) {
+    if let Some(link) = directory.edge_link(edge_id) {
+        link.listener().announce(end);
+    }
 }
 
 impl EdgeForm {

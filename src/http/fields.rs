@@ -83,6 +83,15 @@ pub(super) fn day(field: &str, day: Given<NaiveDate>) -> Result<Given<NaiveDate>
     }
 }
 
+/// What is searched for; an empty text searches for nothing.
+pub fn searched(field: &str, text: Option<String>) -> Result<Option<String>, ApiError> {
+    let Some(text) = text.filter(|text| !text.trim().is_empty()) else {
+        return Ok(None);
+    };
+    let line = Line::<50>::parse(&text).map_err(|error| error.of(field))?;
+    Ok(Some(line.into_string()))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

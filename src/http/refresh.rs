@@ -1,7 +1,10 @@
 //! Refresh tokens: `wbr_<family>_<secret>`, of which the database keeps the hash.
 //!
-//! A token's successor is computed from it under a key of the server's. A client that lost the answer and asks again,
-//! or fifty that ask at once, therefore get the same successor, and nothing has to be kept for them.
+//! A secret is a random half and a half that proves, under a key of the server's, that we made it: a token that somebody
+//! made up is told from one that was spent before, whose session is in other hands and has to end.
+//!
+//! A token's successor is computed from it under the same key. A client that lost the answer and asks again, or fifty that
+//! ask at once, therefore get the same successor, and nothing has to be kept for them.
 
 use std::fmt;
 
@@ -19,25 +22,34 @@ pub struct RefreshToken {
     secret: [u8; 32],
 }
 
-/// The key under which successors are computed.
-pub struct SuccessorKey([u8; 64]);
+/// The key under which tokens are proved and successors computed.
+pub struct RefreshKey([u8; 64]);
+
+/// Of a secret, in bytes.
+const HALF: usize = 16;
 
 impl RefreshToken {
     /// The first token of a new session.
-    pub fn first() -> Self {
-        Self {
-            family: Uuid::from_u128(rand::random()),
-            secret: rand::random(),
-        }
+    pub fn first(key: &RefreshKey) -> Self {
+        Self::of(Uuid::from_u128(rand::random()), rand::random(), key)
     }
 
-    /// `None` for a text that is no token of ours.
-    pub fn parse(text: &str) -> Option<Self> {
+    /// `None` for a text that is no token which we made under this key.
+    pub fn parse(text: &str, key: &RefreshKey) -> Option<Self> {
         let (family, secret) = text.strip_prefix(PREFIX)?.split_once('_')?;
-        Some(Self {
-            family: Uuid::try_parse(family).ok()?,
-            secret: BASE64.decode(secret).ok()?.try_into().ok()?,
-        })
+        let family = Uuid::try_parse(family).ok()?;
+        let secret: [u8; 2 * HALF] = BASE64.decode(secret).ok()?.try_into().ok()?;
+        let (random, proof) = secret.split_at(HALF);
+        let mac = key.mac(b"proof", family, random);
+        mac.verify_truncated_left(proof).ok()?;
+        Some(Self { family, secret })
+    }
+
+    fn of(family: Uuid, random: [u8; HALF], key: &RefreshKey) -> Self {
+        let mut secret = [0; 2 * HALF];
+        secret[..HALF].copy_from_slice(&random);
+        secret[HALF..].copy_from_slice(&half(key.mac(b"proof", family, &random)));
+        Self { family, secret }
     }
 
     /// The session it belongs to.
@@ -51,14 +63,9 @@ impl RefreshToken {
     }
 
     /// The token that takes its place.
-    pub fn successor(&self, key: &SuccessorKey) -> Self {
-        let mut mac = <Hmac<Sha256> as KeyInit>::new(&key.0.into());
-        mac.update(self.family.as_bytes());
-        mac.update(&self.secret);
-        Self {
-            family: self.family,
-            secret: mac.finalize().into_bytes().into(),
-        }
+    pub fn successor(&self, key: &RefreshKey) -> Self {
+        let random = half(key.mac(b"successor", self.family, &self.secret));
+        Self::of(self.family, random, key)
     }
 
     /// The text that the client gets, this once.
@@ -67,12 +74,25 @@ impl RefreshToken {
     }
 }
 
-impl SuccessorKey {
+impl RefreshKey {
     pub fn new(key: [u8; 32]) -> Self {
         let mut block = [0; 64]; // as HMAC pads a short key
         block[..32].copy_from_slice(&key);
         Self(block)
     }
+
+    fn mac(&self, purpose: &[u8], family: Uuid, of: &[u8]) -> Hmac<Sha256> {
+        let mut mac = <Hmac<Sha256> as KeyInit>::new(&self.0.into());
+        mac.update(purpose);
+        mac.update(family.as_bytes());
+        mac.update(of);
+        mac
+    }
+}
+
+fn half(mac: Hmac<Sha256>) -> [u8; HALF] {
+    let whole: [u8; 2 * HALF] = mac.finalize().into_bytes().into();
+    std::array::from_fn(|index| whole[index])
 }
 
 impl fmt::Debug for RefreshToken {
@@ -81,9 +101,9 @@ impl fmt::Debug for RefreshToken {
     }
 }
 
-impl fmt::Debug for SuccessorKey {
+impl fmt::Debug for RefreshKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("SuccessorKey")
+        f.write_str("RefreshKey")
     }
 }
 
@@ -93,9 +113,10 @@ mod tests {
 
     #[test]
     fn a_token_comes_back_as_it_went_out() {
-        let token = RefreshToken::first();
-        assert_eq!(RefreshToken::parse(&token.reveal()), Some(token.clone()));
-        assert_ne!(token, RefreshToken::first());
+        let key = RefreshKey::new([1; 32]);
+        let token = RefreshToken::first(&key);
+        assert_eq!(RefreshToken::parse(&token.reveal(), &key), Some(token.clone()));
+        assert_ne!(token, RefreshToken::first(&key));
         assert!(!format!("{token:?}").contains(&BASE64.encode(token.secret)));
         for wrong in [
             "",
@@ -105,17 +126,31 @@ mod tests {
             &token.reveal()[..60],
             &format!("{}x", token.reveal()),
         ] {
-            assert_eq!(RefreshToken::parse(wrong), None, "{wrong}");
+            assert_eq!(RefreshToken::parse(wrong, &key), None, "{wrong}");
         }
     }
 
     #[test]
+    fn a_token_that_somebody_made_up_is_none_of_ours() {
+        let key = RefreshKey::new([1; 32]);
+        let token = RefreshToken::first(&key);
+        let made_up = RefreshToken {
+            family: token.family,
+            secret: rand::random(),
+        };
+        assert_eq!(RefreshToken::parse(&made_up.reveal(), &key), None);
+        assert_eq!(RefreshToken::parse(&token.reveal(), &RefreshKey::new([2; 32])), None);
+    }
+
+    #[test]
     fn a_token_has_one_successor_under_one_key() {
-        let token = RefreshToken::first();
-        let key = SuccessorKey::new([1; 32]);
-        assert_eq!(token.successor(&key), token.successor(&key));
-        assert_ne!(token.successor(&key), token.successor(&SuccessorKey::new([2; 32])));
-        assert_ne!(token.successor(&key), token);
-        assert_eq!(token.successor(&key).family(), token.family());
+        let (key, other) = (RefreshKey::new([1; 32]), RefreshKey::new([2; 32]));
+        let token = RefreshToken::first(&key);
+        let successor = token.successor(&key);
+        assert_eq!(successor, token.successor(&key));
+        assert_ne!(successor, token.successor(&other));
+        assert_ne!(successor, token);
+        assert_eq!(successor.family(), token.family());
+        assert_eq!(RefreshToken::parse(&successor.reveal(), &key), Some(successor));
     }
 }

@@ -16,7 +16,7 @@ use super::{
     error::ApiError,
     hashing::Hasher,
     read::{Body, Id},
-    refresh::{RefreshToken, SuccessorKey},
+    refresh::{RefreshKey, RefreshToken},
     rules::Rules,
     throttle::{Attempt, Throttle, Try},
 };
@@ -41,7 +41,7 @@ mod forms;
 pub struct SignIn {
     pub hasher: Hasher,
     pub throttle: Throttle,
-    pub successors: SuccessorKey,
+    pub refresh: RefreshKey,
     /// How long a session may be refreshed.
     pub lifetime: TimeDelta,
     /// How long a refresh token that was just spent answers its successor again.
@@ -121,10 +121,10 @@ pub async fn refresh(
     repository: Data<Handle<Repository>>,
 ) -> Result<Answer<RefreshedView>, ApiError> {
     use secrecy::ExposeSecret;
-    let presented = RefreshToken::parse(form.0.refresh_token.expose_secret());
+    let presented = RefreshToken::parse(form.0.refresh_token.expose_secret(), &sign_in.refresh);
     let presented = presented.ok_or_else(|| ApiError::new(Code::TokenInvalid))?;
     let family = presented.family();
-    let successor = presented.successor(&sign_in.successors);
+    let successor = presented.successor(&sign_in.refresh);
     let spent = repository
         .run(SpendRefresh {
             family,
@@ -297,7 +297,7 @@ async fn open_session(
     sign_in: &SignIn,
     repository: &Handle<Repository>,
 ) -> Result<SignedInView, ApiError> {
-    let token = RefreshToken::first();
+    let token = RefreshToken::first(&sign_in.refresh);
     let now = Utc::now();
     let evicted = repository
         .run(OpenSession {

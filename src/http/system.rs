@@ -14,7 +14,7 @@ use super::{
     error::ApiError,
 };
 use crate::{
-    actors::repository::{Repository, Run},
+    actors::repository::{IsDiskFull, Repository, Run},
     db::site::Ping,
 };
 
@@ -56,6 +56,9 @@ pub async fn readyz(repository: Data<Handle<Repository>>, tree: Data<Tree>) -> R
             reasons.push("the database is unavailable".to_owned());
         }
         Err(error) => reasons.push(format!("actor repository gives no answer: {error}")),
+    }
+    if matches!(repository.ask(IsDiskFull, SOON).await, Ok(true)) {
+        reasons.push("the database's disk is full".to_owned());
     }
     if reasons.is_empty() {
         return Ok(Success::ok(Health::good()));

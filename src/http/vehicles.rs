@@ -11,7 +11,7 @@ use super::{
     auth::Staff,
     code::FieldCode,
     error::ApiError,
-    fields::{Given, Kg, day, given, id, line_given, positive, required},
+    fields::{Given, Kg, day, given, id, line_given, positive, required, searched},
     read::{Body, Filter, Id, Paging},
     rules::Rules,
 };
@@ -94,7 +94,7 @@ pub async fn list_vehicles(
 ) -> Result<Answer<Page<VehicleView>>, ApiError> {
     let paging = Paging::parse(filter.page, filter.limit)?;
     let wanted = Vehicles {
-        search: filter.search,
+        search: searched("search", filter.search)?,
         company_id: filter.company_id,
         is_active: filter.is_active,
         slice: paging.into(),

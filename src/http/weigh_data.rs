@@ -89,8 +89,10 @@ pub async fn take_reading(
 ) -> Result<Answer<TakenView>, ApiError> {
     let Body(form) = form?;
     let reading = form.posted().examined(edge.edge_id, Utc::now())?;
-    let indicator = directory.indicator(reading.station_id);
-    let indicator = indicator.ok_or_else(|| ApiError::new(Code::Forbidden))?;
+    let station_id = reading.station_id;
+    // Whether such a station exists is not for everyone to know.
+    let foreign = || ApiError::new(Code::Forbidden).with("station_id", station_id);
+    let indicator = directory.indicator(station_id).ok_or_else(foreign)?;
     match indicator.ask(PostedReading(reading), ASK_WITHIN).await?? {
         Outcome::Stored { duplicate, capture_id } => Ok(Success::ok(TakenView {
             stored: true,
@@ -99,7 +101,7 @@ pub async fn take_reading(
         })),
         Outcome::Conflict => Err(ApiError::new(Code::Conflict)),
         Outcome::Impossible => Err(Impossible::Weight.into()),
-        Outcome::Foreign => Err(ApiError::new(Code::Forbidden)),
+        Outcome::Foreign => Err(foreign()),
     }
 }
 

@@ -12,6 +12,7 @@ use super::{
     auth::Staff,
     code::FieldCode,
     error::ApiError,
+    fields::searched,
     read::{Filter, Id, Paging},
     rules::Rules,
 };
@@ -24,7 +25,7 @@ use crate::{
         page::Slice,
         weigh_record::{self, Detail, DetailOf, RecordsBetween},
     },
-    domain::{plate, text::Line, weighing::ledger::RecordStatus},
+    domain::{plate, weighing::ledger::RecordStatus},
 };
 
 #[derive(Debug, Deserialize, IntoParams)]
@@ -161,15 +162,6 @@ fn day(field: &str, text: Option<String>) -> Result<NaiveDate, ApiError> {
     // The format alone would take 2026-1-25 and years of five digits.
     let day = parsed.filter(|day| text.len() == 10 && day.to_string() == text);
     day.ok_or_else(|| ApiError::field(field, FieldCode::InvalidFormat))
-}
-
-/// What is searched for; an empty text searches for nothing.
-fn searched(field: &str, text: Option<String>) -> Result<Option<String>, ApiError> {
-    let Some(text) = text.filter(|text| !text.trim().is_empty()) else {
-        return Ok(None);
-    };
-    let line = Line::<50>::parse(&text).map_err(|error| error.of(field))?;
-    Ok(Some(line.into_string()))
 }
 
 impl From<Detail> for RecordDetail {

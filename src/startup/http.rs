@@ -33,7 +33,7 @@ use crate::{
         hashing::Hasher,
         limit::RateLimit,
         live::{ByAuth, Door},
-        refresh::SuccessorKey,
+        refresh::RefreshKey,
         rules::Rules,
         sessions::SignIn,
         throttle::Throttle,
@@ -93,7 +93,7 @@ pub(super) fn shared(
         sign_in: Arc::new(SignIn {
             hasher: Hasher::new(auth.bcrypt_cost, cores.min(HASHES_AT_ONCE)),
             throttle: Throttle::default(),
-            successors: SuccessorKey::new(keys.session),
+            refresh: RefreshKey::new(keys.session),
             lifetime: span(auth.refresh_token),
             grace: span(auth.refresh_grace),
             most_sessions: i64::from(auth.sessions_per_user),

@@ -103,6 +103,31 @@ async fn a_reading_with_an_identity_is_stored_exactly_once() {
 }
 
 #[tokio::test]
+async fn a_reading_without_an_identity_that_says_something_else_is_another_one() {
+    let site = Site::new().await;
+    let mut moving = reading(site.stations[0], 18_340, &Clock::now().tick());
+    let still = moving.clone();
+    moving["stable"] = json!(false);
+    assert_eq!(post(&site, moving.clone()).await.done()["duplicate"], false);
+    assert_eq!(post(&site, still).await.done()["duplicate"], false);
+    assert_eq!(post(&site, moving).await.done()["duplicate"], true);
+}
+
+#[tokio::test]
+async fn one_reading_from_far_ahead_does_not_hold_up_the_captures_after_it() {
+    let site = Site::new().await;
+    let ahead = (Utc::now() + chrono::TimeDelta::seconds(290)).to_rfc3339();
+    post(&site, reading(site.stations[0], 0, &ahead)).await.done();
+    let mut captured = false;
+    for second in 1..20 {
+        let at = (Utc::now() + chrono::TimeDelta::seconds(second)).to_rfc3339();
+        let taken = post(&site, reading(site.stations[0], 18_340, &at)).await.done();
+        captured |= taken["capture_id"].is_i64();
+    }
+    assert!(captured);
+}
+
+#[tokio::test]
 async fn the_same_identity_posted_many_times_at_once_is_stored_once() {
     let site = Site::new().await;
     let mut body = reading(site.stations[0], 0, &Clock::now().tick());

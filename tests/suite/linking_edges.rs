@@ -50,6 +50,15 @@ async fn hear(link: &mut Link, wanted: &str) -> Value {
     }
 }
 
+/// The code with which the server closes.
+async fn closed(link: &mut Link) -> u16 {
+    loop {
+        if let Message::Close(frame) = link.next().await.unwrap().unwrap() {
+            return frame.unwrap().code.into();
+        }
+    }
+}
+
 /// How the server refuses a link.
 async fn refusal(site: &Site, key: &str) -> u16 {
     match link(site, key).await {
@@ -93,11 +102,22 @@ async fn a_key_counts_until_it_is_ended_and_a_second_one_beside_it() {
     );
     let rotated = site.post(&format!("/edges/{edge}/rotate-key"), json!({})).await.done();
     let second = rotated["api_key"].as_str().unwrap();
-    assert!(link(&site, &site.key).await.is_ok());
     assert!(link(&site, second).await.is_ok());
+    let (mut opened, _) = link(&site, &site.key).await.unwrap();
     site.delete(&format!("/edges/{edge}/keys/{first}")).await.done();
+    assert_eq!(closed(&mut opened).await, 1012, "what the key opened ends with it");
     assert_eq!(refusal(&site, &site.key).await, 401);
     assert!(link(&site, second).await.is_ok());
+}
+
+#[tokio::test]
+async fn an_edge_that_is_taken_out_of_use_is_told_so() {
+    let site = Site::new().await;
+    let edge = site.get("/edges").await.done()["items"][0]["id"].clone();
+    let (mut opened, _) = link(&site, &site.key).await.unwrap();
+    site.delete(&format!("/edges/{edge}")).await.done();
+    assert_eq!(closed(&mut opened).await, 4403);
+    assert_eq!(refusal(&site, &site.key).await, 401);
 }
 
 #[tokio::test]

@@ -47,6 +47,16 @@ async fn unknown_routes_and_methods_are_told_apart() {
 }
 
 #[actix_web::test]
+async fn what_no_text_can_hold_is_not_searched_for() {
+    let server = TestServer::start().await;
+    let admin = server.admin().await;
+    for list in ["vehicles", "drivers"] {
+        let reply = admin.get(&format!("/api/v1/{list}?search=a%00b")).await;
+        check(&reply, "400 VALIDATION_FAILED");
+    }
+}
+
+#[actix_web::test]
 async fn a_body_that_cannot_be_read_is_refused_by_kind() {
     let server = TestServer::start().await;
     let admin = server.admin().await;

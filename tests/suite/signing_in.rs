@@ -86,6 +86,18 @@ async fn a_refresh_token_that_was_spent_before_ends_the_session() {
 }
 
 #[actix_web::test]
+async fn a_refresh_token_that_somebody_made_up_ends_no_session() {
+    let server = TestServer::start().await;
+    let client = server.stranger();
+    let signed_in = client.try_sign_in(ADMIN, PASSWORD).await;
+    let token = text(&signed_in, "refresh_token");
+    let (session, _) = token.rsplit_once('_').unwrap();
+    let made_up = format!("{session}_{}", "A".repeat(43));
+    assert_eq!(refresh(&client, &made_up).await.outcome(), "401 TOKEN_INVALID");
+    assert_eq!(refresh(&client, &token).await.outcome(), "200");
+}
+
+#[actix_web::test]
 async fn another_device_does_not_get_the_successor_of_a_spent_token() {
     let server = TestServer::start().await;
     let phone = server.stranger().on_device("phone");

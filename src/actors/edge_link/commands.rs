@@ -1,11 +1,15 @@
-//! What others want of an edge: texts for its boards, and commands that it answers.
+//! What others want of an edge: texts for its boards, commands that it answers, and that it goes.
 
 use std::{collections::BTreeMap, time::Duration};
 
 use actix::{ActorFutureExt, Handler, Message, ResponseActFuture, WrapFuture};
 use actix_web_actors::ws::WebsocketContext;
 use tokio::sync::oneshot;
-use weighbridge_protocol::link::{FromServer, messages::Action};
+use weighbridge_protocol::link::{
+    FromServer,
+    limits::{CLOSE_FORBIDDEN, CLOSE_RESTART},
+    messages::Action,
+};
 
 use super::EdgeLink;
 use crate::actors::indicator::{BacklogChanged, LinkChanged};
@@ -34,6 +38,16 @@ pub struct Rearm {
 #[rtype(result = "()")]
 pub struct TellStation {
     pub station_id: i64,
+}
+
+/// The connection is to end: a key was taken away, perhaps this one's, or the edge is out of use. Announced by the handlers
+/// of HTTP.
+#[derive(Clone, Copy, Debug, Message)]
+#[rtype(result = "()")]
+pub enum EndLink {
+    /// It may come back at once, if it has a key that still holds.
+    KeyEnded,
+    OutOfUse,
 }
 
 /// Why an edge did not carry out a command.
@@ -100,6 +114,21 @@ impl Handler<TellStation> for EdgeLink {
         indicator.listener().announce(LinkChanged { up: true });
         if linked.drained {
             indicator.listener().announce(BacklogChanged { drained: true });
+        }
+    }
+}
+
+impl Handler<EndLink> for EdgeLink {
+    type Result = ();
+
+    fn handle(&mut self, end: EndLink, context: &mut WebsocketContext<Self>) {
+        match end {
+            EndLink::KeyEnded => self.close(
+                CLOSE_RESTART,
+                "an API key of this edge was ended: say hello again",
+                context,
+            ),
+            EndLink::OutOfUse => self.close(CLOSE_FORBIDDEN, "this edge is out of use", context),
         }
     }
 }

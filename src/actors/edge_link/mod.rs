@@ -35,7 +35,7 @@ use weighbridge_protocol::{
 };
 use weighbridge_supervision::{Ending, Enlisted, Handle, Spec, StartError, Temporary};
 
-pub use commands::{CommandError, Rearm, ShowOnBoard, TellStation};
+pub use commands::{CommandError, EndLink, Rearm, ShowOnBoard, TellStation};
 
 use super::{
     directory::{Directory, edge_link_name},

@@ -72,6 +72,11 @@ impl Cluster {
         format!("postgres://weighbridge:{password}@{host}/{database}").into()
     }
 
+    /// What it says before it has a log of its own.
+    pub(super) fn start_log(&self) -> PathBuf {
+        self.data.with_file_name("postgres.start.log")
+    }
+
     /// One of PostgreSQL's programs, to be run as the cluster's owner.
     pub(super) fn command(&self, program: &str) -> Command {
         let mut command = Command::new(self.binaries.dir.join(program));

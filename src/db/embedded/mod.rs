@@ -53,10 +53,14 @@ pub enum EmbeddedError {
     NoPassword { path: PathBuf },
     #[error("{program} failed: {output}")]
     Failed { program: &'static str, output: String },
-    #[error("PostgreSQL was started but did not serve within {} s; its log is in {}", within.as_secs(), log.display())]
+    #[error(
+        "PostgreSQL was started but did not serve within {} s; its logs are postgres.start.log and postgres/log in {}; \
+         it said last: {last_words}",
+        SERVES_WITHIN.as_secs(), data_dir.display()
+    )]
     NotServing {
-        within: Duration,
-        log: PathBuf,
+        data_dir: PathBuf,
+        last_words: String,
         #[source]
         source: DbError,
     },
@@ -184,7 +188,8 @@ fn keep(
             continue;
         }
         restarts.fetch_add(1, Ordering::Relaxed);
-        warn!("the private PostgreSQL has ended, it is started again");
+        let last_words = postmaster::last_words(cluster);
+        warn!("the private PostgreSQL has ended, it is started again; it said last: {last_words}");
         match Postmaster::start(cluster) {
             Ok(started) => postmaster = started,
             Err(error) => error!("the private PostgreSQL could not be started again: {error}"),
@@ -199,8 +204,8 @@ fn ensure_database(cluster: &Cluster) -> Result<(), EmbeddedError> {
     use diesel_async::{RunQueryDsl, SimpleAsyncConnection};
 
     let not_serving = |source: DbError| EmbeddedError::NotServing {
-        within: SERVES_WITHIN,
-        log: cluster.data.join("log"),
+        data_dir: cluster.data.with_file_name(""),
+        last_words: postmaster::last_words(cluster),
         source,
     };
     let url = cluster.url("postgres");

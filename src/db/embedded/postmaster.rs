@@ -3,7 +3,7 @@
 use std::{
     fs::{self, File},
     os::unix::process::CommandExt,
-    path::Path,
+    path::{Path, PathBuf},
     process::{Child, Stdio},
     thread,
     time::{Duration, Instant},
@@ -35,7 +35,7 @@ impl Postmaster {
     /// Starts the cluster; it serves a little later.
     pub(super) fn start(cluster: &Cluster) -> Result<Self, EmbeddedError> {
         // What it says before it has a log of its own.
-        let path = cluster.data.with_file_name("postgres.start.log");
+        let path = cluster.start_log();
         let said = File::create(&path).map_err(at(&path))?;
         let mut command = cluster.command("postgres");
         command.arg("-D").arg(&cluster.data);
@@ -124,6 +124,34 @@ impl Postmaster {
         }
         true
     }
+}
+
+/// Its last lines: of what it says before it has a log of its own, or else of that log.
+pub(super) fn last_words(cluster: &Cluster) -> String {
+    let own_log = newest(&cluster.data.join("log"));
+    let logs = [Some(cluster.start_log()), own_log].into_iter().flatten();
+    logs.filter_map(|log| tail(&log))
+        .find(|words| !words.contains(HANDED_OVER))
+        .unwrap_or_else(|| "nothing".to_owned())
+}
+
+/// What it says in its first log when it goes on in the other.
+const HANDED_OVER: &str = "Future log output will appear in directory";
+const LAST_LINES: usize = 3;
+
+fn newest(dir: &Path) -> Option<PathBuf> {
+    let files = fs::read_dir(dir).ok()?.flatten();
+    files
+        .filter_map(|file| Some((file.metadata().ok()?.modified().ok()?, file.path())))
+        .max()
+        .map(|(_, path)| path)
+}
+
+fn tail(log: &Path) -> Option<String> {
+    let text = String::from_utf8_lossy(&fs::read(log).ok()?).into_owned();
+    let lines: Vec<&str> = text.lines().filter(|line| !line.trim().is_empty()).collect();
+    let last = &lines[lines.len().saturating_sub(LAST_LINES)..];
+    (!last.is_empty()).then(|| last.join(" | "))
 }
 
 /// What differs from PostgreSQL's defaults.
