@@ -12,6 +12,8 @@ use nix::{
     sys::statvfs::statvfs,
 };
 
+use super::NoSpace;
+
 /// Never more than this, and never more than an eighth of the whole disk.
 const MOST_BYTES: u64 = 32 * 1024 * 1024;
 
@@ -61,8 +63,24 @@ impl Ballast {
         self.held
     }
 
-    /// Gives the space up. Says whether there was any.
-    pub(super) fn release(&mut self) -> std::io::Result<bool> {
+    /// Gives the space up because the disk is full, and says so where staff look. Answers whether there was any.
+    pub(super) fn give_up(&mut self) -> bool {
+        match self.release() {
+            Ok(true) => tracing::error!(
+                directory = %self.directory.display(),
+                "new weighings are refused until there is space again: {}",
+                NoSpace::on_disk_of(&self.directory)
+            ),
+            Ok(false) => return false,
+            Err(error) => {
+                tracing::error!(%error, "the disk is full and the ballast cannot be given up");
+                return false;
+            }
+        }
+        true
+    }
+
+    fn release(&mut self) -> std::io::Result<bool> {
         self.held = false;
         match std::fs::remove_file(&self.path) {
             Ok(()) => Ok(true),

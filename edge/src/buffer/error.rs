@@ -1,15 +1,19 @@
 //! What can go wrong with the buffer, parted by what must be done about it.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use rusqlite::ErrorCode;
 
 /// A failure of the buffer file.
 #[derive(Debug, thiserror::Error)]
 pub enum BufferError {
-    /// No space is left: the transaction was rolled back and the file is whole. Refuse, and try again later.
-    #[error("no space is left for the buffer")]
+    /// No space is left: the transaction was rolled back and the file is whole. Refuse, and try again later; people are
+    /// told by [`NoSpace`], which knows where.
+    #[error("no space is left for the buffer; free some on the disk of its data_dir")]
     Full,
+    /// Not even the ballast's space was enough to open the file: leave with 74, and the next start tries again.
+    #[error("the buffer cannot be opened: {0}")]
+    NoSpaceToOpen(NoSpace),
     /// The file's contents are damaged: it must be set aside and salvaged.
     #[error("the buffer file is damaged")]
     Damaged(#[source] rusqlite::Error),
@@ -30,6 +34,25 @@ pub enum BufferError {
     Mistake(#[source] rusqlite::Error),
     #[error("{what} in the buffer file is unreadable")]
     Unreadable { what: &'static str },
+}
+
+/// The disk is full: nothing was written.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "the disk of {at} is full; free space on it (df -h {at} shows which it is), but keep buffer.db and buffer.db-wal: \
+     they hold what is not yet sent",
+    at = .directory.display()
+)]
+pub struct NoSpace {
+    directory: PathBuf,
+}
+
+impl NoSpace {
+    pub(super) fn on_disk_of(directory: &Path) -> Self {
+        Self {
+            directory: directory.to_owned(),
+        }
+    }
 }
 
 impl BufferError {

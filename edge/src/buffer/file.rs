@@ -6,7 +6,7 @@ use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior, 
 use uuid::Uuid;
 use weighbridge_protocol::Epoch;
 
-use super::{BufferError, ballast::Ballast, salvage, schema};
+use super::{BufferError, NoSpace, ballast::Ballast, salvage, schema};
 
 /// The name of the file in its data directory.
 const FILE: &str = "buffer.db";
@@ -52,8 +52,20 @@ pub struct EpochRow {
 }
 
 impl BufferFile {
-    /// Opens the file in `directory`, which the caller has locked. Looks through all of it once a `boot`.
+    /// Opens the file in `directory`, which the caller has locked. Looks through all of it once a `boot`. On a full disk
+    /// it is opened in the ballast's space: an edge that is up sends what it holds, and is seen to refuse the rest.
     pub fn open(directory: &Path, boot: Uuid) -> Result<(Self, Opened), BufferError> {
+        let opened = match Self::try_open(directory, boot) {
+            Err(BufferError::Full) if Ballast::of(directory).give_up() => Self::try_open(directory, boot),
+            other => other,
+        };
+        opened.map_err(|error| match error {
+            BufferError::Full => BufferError::NoSpaceToOpen(NoSpace::on_disk_of(directory)),
+            other => other,
+        })
+    }
+
+    fn try_open(directory: &Path, boot: Uuid) -> Result<(Self, Opened), BufferError> {
         let path = directory.join(FILE);
         let mut opened = Opened::default();
         let connection = match connect_checked(&path, boot) {

@@ -16,7 +16,7 @@ use weighbridge_protocol::{
     scale::{CaptureOverrides, CycleState, Scale},
 };
 
-use super::{BufferError, BufferFile, Committed, Draft, Salvaged, commit::CommandOutcome};
+use super::{BufferError, BufferFile, Committed, Draft, NoSpace, Salvaged, commit::CommandOutcome};
 use crate::{clock::Clock, exit::Exit};
 
 /// How often old acknowledged events are let go, and the free space is looked at.
@@ -37,11 +37,6 @@ pub struct Buffer {
     /// The server's clock when it was last heard, and our monotonic one then.
     server_clock: Option<(DateTime<FixedOffset>, i64)>,
 }
-
-/// The disk is full: nothing was written.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("no space is left for the buffer")]
-pub struct NoSpace;
 
 /// Commits events of a station together with where its cycle stands; answers their identities when they are on disk.
 #[derive(Debug, Message)]
@@ -160,11 +155,11 @@ impl Buffer {
             }
         }
         let Some(file) = &mut self.file else {
-            return Err(NoSpace);
+            return Err(NoSpace::on_disk_of(&self.directory));
         };
         match work(file, &mut self.sender) {
             Ok(answer) => Ok(answer),
-            Err(BufferError::Full) => Err(NoSpace),
+            Err(BufferError::Full) => Err(NoSpace::on_disk_of(&self.directory)),
             Err(error) => leave(&self.directory, &error),
         }
     }
@@ -207,7 +202,7 @@ impl Buffer {
         };
         let now = heard + chrono::Duration::milliseconds(self.clock.mono_ms() - at_ms);
         match self.with_file(|file, _| file.retain(now)) {
-            Ok(0) | Err(NoSpace) => (),
+            Ok(0) | Err(NoSpace { .. }) => (),
             Ok(dropped) => tracing::info!(dropped, "{dropped} acknowledged events were let go after their time"),
         }
     }

@@ -25,10 +25,10 @@ mod store;
 #[cfg(test)]
 pub(crate) mod testing;
 
-pub use error::BufferError;
+pub use error::{BufferError, NoSpace};
 pub use events::{Committed, Draft};
 pub use file::{BufferFile, EpochRow, Opened, Salvaged};
-pub use keeper::{Buffer, NoSpace};
+pub use keeper::Buffer;
 pub use lock::DirectoryLock;
 
 /// The version of the SQLite library that is built in.

@@ -61,23 +61,11 @@ impl BufferFile {
         }
         match change(self) {
             Err(BufferError::Full) => {
-                self.give_up_ballast();
+                self.ballast.give_up();
                 self.make_room()?;
                 change(self)
             }
             other => other,
-        }
-    }
-
-    fn give_up_ballast(&mut self) {
-        match self.ballast.release() {
-            Ok(true) => tracing::error!(
-                directory = %self.directory.display(),
-                "the disk of {} is full: new weighings are refused until space is made",
-                self.directory.display()
-            ),
-            Ok(false) => (),
-            Err(error) => tracing::error!(%error, "the disk is full and the ballast cannot be given up"),
         }
     }
 

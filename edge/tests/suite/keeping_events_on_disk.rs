@@ -134,6 +134,60 @@ fn a_disk_full_of_events_weighs_again_when_the_server_has_them() {
     drop(disk);
 }
 
+#[test]
+fn an_edge_that_was_killed_starts_on_a_full_disk_and_sends_what_it_holds() {
+    let folder = tempfile::tempdir().unwrap();
+    let Some(disk) = SmallDisk::mounted_at(folder.path(), 40) else {
+        eprintln!("left out: this user may not mount a small disk");
+        return;
+    };
+    let data_dir = folder.path().join("data");
+    let site = Site::new().with_data_in(&data_dir);
+    let edge = site.start();
+    site.deck.weighs(18_340);
+    edge.until_committed(1);
+    site.deck.weighs(0);
+    site.until_deck_is("empty");
+    edge.kill();
+    let filler = folder.path().join("filler");
+    fill(&filler);
+
+    let (server, board) = (Server::new(), Board::new());
+    let site = site.linked_to(&server).with_board(&board);
+    let edge = site.start();
+    edge.until_logged(&format!("the disk of {} is full", data_dir.display()));
+    server.until_captures(1);
+    site.until_all_acknowledged();
+    site.deck.weighs(20_120);
+    board.until_shows("저장불가");
+    assert!(site.status()["refusing"] == true && edge.told("committed").is_empty());
+
+    std::fs::remove_file(&filler).unwrap();
+    board.until_shows("저장 20120 kg");
+    server.until_captures(2);
+    assert!(data_dir.join("ballast").exists(), "space is set aside again");
+    assert_eq!(edge.end(), 0);
+    drop(disk);
+}
+
+#[test]
+fn an_edge_that_finds_no_space_at_all_says_where_to_make_some() {
+    let folder = tempfile::tempdir().unwrap();
+    let Some(disk) = SmallDisk::mounted_at(folder.path(), 16) else {
+        eprintln!("left out: this user may not mount a small disk");
+        return;
+    };
+    let data_dir = folder.path().join("data");
+    let site = Site::new().with_data_in(&data_dir);
+    site.start().kill();
+    std::fs::remove_file(data_dir.join("ballast")).unwrap();
+    fill(&folder.path().join("filler"));
+    let mut edge = site.launch();
+    assert_eq!(edge.finished(), 74);
+    edge.until_logged(&format!("the disk of {} is full; free space on it", data_dir.display()));
+    drop(disk);
+}
+
 /// As many captures as the disk takes.
 fn fill_with_events(data_dir: &Path) -> usize {
     std::fs::create_dir(data_dir).unwrap();
