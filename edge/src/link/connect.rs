@@ -35,9 +35,11 @@ pub(super) type Socket = WebSocketStream<MaybeTlsStream<TcpStream>>;
 /// Why there is no connection.
 #[derive(Debug, thiserror::Error)]
 pub enum ConnectError {
-    /// The key is wrong, and stays so until somebody mends it.
+    /// The key is wrong, or not good for where this edge calls from, and stays so until somebody mends it. The server
+    /// tells no stranger which.
     #[error(
-        "the server refuses this API key (401); correct server.api_key, or have the key made anew with \"weighbridge edge\""
+        "the server refuses this API key (401); correct server.api_key, or have an administrator make a new key \
+         (POST /api/v1/edges/{{id}}/rotate-key) or add this edge's address to the edge's allowed_addresses"
     )]
     Refused,
     #[error("the server answers {0}, expected a websocket at server.url")]

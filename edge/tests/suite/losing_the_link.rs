@@ -143,6 +143,14 @@ fn a_refused_key_is_said_in_the_log_and_the_status_and_weighing_goes_on() {
     let edge = site.start();
     edge.until_logged("refuses this API key (401)");
     eventually("refused", || (site.status()["link"] == "refused").then_some(()));
+    let trouble = site.status()["link_trouble"].to_string();
+    for remedy in [
+        "server.api_key",
+        "POST /api/v1/edges/{id}/rotate-key",
+        "allowed_addresses",
+    ] {
+        assert!(trouble.contains(remedy), "{trouble}");
+    }
     site.deck.weighs(18_340);
     edge.until_committed(1);
 }
