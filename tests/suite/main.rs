@@ -6,6 +6,7 @@
     reason = "a test that cannot go on says so by panicking"
 )]
 
+mod acknowledging_events;
 mod architecture;
 #[cfg(feature = "chaos")]
 mod breaking_actors;

@@ -112,7 +112,11 @@ fn a_database_that_does_not_come_and_a_port_that_is_taken_are_said_with_code_74(
     let yard = Yard::new();
     let mut nowhere = yard.weighbridge(&["serve"]);
     nowhere.env("WEIGHBRIDGE__DATABASE__URL", "postgres://127.0.0.1:1/none");
-    check(&nowhere.output().unwrap(), 74, "could not be reached within 1 s");
+    check(
+        &nowhere.output().unwrap(),
+        74,
+        "the database at 127.0.0.1:1/none cannot be used, 1 s were given to it; database.url says where it is",
+    );
     let (mut server, address) = yard.serve();
     let mut taken = yard.weighbridge(&["serve"]);
     taken.env("WEIGHBRIDGE__SERVER__LISTEN", &address);

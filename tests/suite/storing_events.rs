@@ -82,6 +82,41 @@ async fn the_same_events_again_change_nothing_and_are_acknowledged_with_their_re
 }
 
 #[tokio::test]
+async fn the_same_events_in_two_transactions_at_once_are_stored_once() {
+    let mut yard = Yard::new().await;
+    yard.check_in_and_call().await;
+    let events = yard.stay(25_000);
+    let holder = yard.hold_station().await;
+    let let_go = async {
+        yard.until_locked_out(2).await;
+        drop(holder);
+    };
+    let (one, other, ()) = tokio::join!(yard.store(events.clone()), yard.store(events.clone()), let_go);
+    let tallies = [&one, &other].map(|outcome| match outcome {
+        Outcome::Taken(taken) => (taken.tally.stored, taken.tally.duplicates),
+        Outcome::Fenced => panic!("fenced"),
+    });
+    assert!(
+        tallies == [(3, 0), (0, 3)] || tallies == [(0, 3), (3, 0)],
+        "{tallies:?}"
+    );
+    assert_eq!((acknowledged(&one), acknowledged(&other)), (3, 3));
+    assert_eq!(yard.broken_promises().await, Vec::<&str>::new());
+}
+
+#[tokio::test]
+async fn only_the_next_event_in_order_is_set_aside() {
+    let mut yard = Yard::new().await;
+    let events = yard.stay(25_000);
+    assert!(!yard.set_aside(&events[1]).await, "the first is not here yet");
+    assert!(yard.set_aside(&events[0]).await);
+    assert!(!yard.set_aside(&events[0]).await, "it is here already");
+    let outcome = yard.store(events).await;
+    assert_eq!(acknowledged(&outcome), 3);
+    assert_eq!(yard.broken_promises().await, Vec::<&str>::new());
+}
+
+#[tokio::test]
 async fn two_passes_make_one_record_with_the_heavier_as_gross() {
     let mut yard = Yard::new().await;
     yard.forget_tare().await;

@@ -1,12 +1,17 @@
 //! A site with one station, one edge that has said hello, one truck (tare 10 t) and its driver.
 
+use std::time::{Duration, Instant};
+
 use chrono::{TimeDelta, Utc};
 use uuid::Uuid;
 use weighbridge::{
     db::{
         GroupedQuery, Pool, Query,
         edge_epoch::{Greet, Greeting},
-        edge_event::{Outcome, StoreEvents},
+        edge_event::{
+            Outcome, StoreEvents,
+            set_aside::{SetAside, Why},
+        },
         verify::Verify,
         wait_queue::{CallNext, Called, CheckIn, Entry, EntryById},
         weigh_record::{Item, Items},
@@ -238,6 +243,40 @@ impl Yard {
     pub async fn run_group(&self, group: Vec<StoreEvents>) -> Vec<Outcome> {
         let mut conn = self.pool.get().await.unwrap();
         StoreEvents::run_all(group, &mut conn).await.unwrap()
+    }
+
+    /// Says whether it was taken.
+    pub async fn set_aside(&self, event: &Event) -> bool {
+        self.run(SetAside {
+            edge_id: self.edge,
+            session: self.session,
+            event: event.clone(),
+            why: Why::Quarantined,
+            reason: "its handling panicked".into(),
+            received_at: Utc::now(),
+        })
+        .await
+    }
+
+    /// Keeps others from writing to this station until the answer is dropped.
+    pub async fn hold_station(&self) -> tokio_postgres::Client {
+        let holder = self.database.connect().await;
+        let lock = format!(
+            "BEGIN; SELECT * FROM weigh_station WHERE id = {} FOR UPDATE",
+            self.station
+        );
+        holder.batch_execute(&lock).await.unwrap();
+        holder
+    }
+
+    /// Waits until so many transactions wait for a lock.
+    pub async fn until_locked_out(&self, count: i64) {
+        let query = "SELECT count(*) FROM pg_stat_activity
+                     WHERE datname = current_database() AND wait_event_type = 'Lock'";
+        let deadline = Instant::now() + Duration::from_secs(10);
+        while self.count(query).await < count {
+            assert!(Instant::now() < deadline, "fewer than {count} transactions wait");
+        }
     }
 
     pub async fn record(&self, id: i64) -> Item {

@@ -2,10 +2,12 @@
 //!
 //! - [`database`]: a database of its own for each test
 //! - [`folder`]: a folder of its own, which others may enter
+//! - [`link`]: an edge's end of the link to that server
 //! - [`server`]: a whole server, and a client that speaks to it
 //! - [`site`]: stations, trucks and drivers on that server
 
 pub mod database;
 pub mod folder;
+pub mod link;
 pub mod server;
 pub mod site;

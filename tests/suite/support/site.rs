@@ -90,20 +90,18 @@ impl Site {
         self.ask_as(&[("x-api-key", key)], Method::POST, path, &body).await
     }
 
+    /// A connection to its database.
+    pub async fn connect(&self) -> tokio_postgres::Client {
+        self.server.database().connect().await
+    }
+
     /// One number of the database.
     pub async fn count(&self, query: &str) -> i64 {
-        let client = self.server.database().connect().await;
-        client.query_one(query, &[]).await.unwrap().get(0)
+        self.connect().await.query_one(query, &[]).await.unwrap().get(0)
     }
 
     pub async fn execute(&self, statements: &str) {
-        self.server
-            .database()
-            .connect()
-            .await
-            .batch_execute(statements)
-            .await
-            .unwrap();
+        self.connect().await.batch_execute(statements).await.unwrap();
     }
 
     /// A truck whose empty weight is registered.

@@ -1,0 +1,83 @@
+//! An edge's end of the link, spoken word by word.
+
+use futures_util::{SinkExt, StreamExt};
+use serde_json::{Value, json};
+use tokio::net::TcpStream;
+use tokio_tungstenite::{
+    MaybeTlsStream, WebSocketStream, connect_async,
+    tungstenite::{Error, Message, client::IntoClientRequest},
+};
+use weighbridge_protocol::Epoch;
+
+use super::site::Site;
+
+/// The path of the link below `/api/v1`.
+pub const PATH: &str = "/edge/link";
+/// The one epoch of the edge's file.
+pub const EPOCH: Epoch = Epoch::from_bits(1);
+
+/// An open link.
+pub struct Link(WebSocketStream<MaybeTlsStream<TcpStream>>);
+
+impl Link {
+    /// A link that has said hello with an empty file, and what the server said to it; or the status by which the server
+    /// refuses it.
+    pub async fn open(site: &Site, key: &str) -> Result<(Self, Value), u16> {
+        let address = format!("ws://{}/api/v1{PATH}", site.address());
+        let mut request = address.into_client_request().unwrap();
+        request.headers_mut().insert("x-api-key", key.parse().unwrap());
+        let mut link = match connect_async(request).await {
+            Ok((opened, _)) => Self(opened),
+            Err(Error::Http(refusal)) => return Err(refusal.status().as_u16()),
+            Err(error) => panic!("{error}"),
+        };
+        let hello = json!({
+            "type": "hello", "protocol": 1, "version": "test",
+            "epochs": [{ "epoch": EPOCH, "first_kept": 1, "next_seq": 1, "acked": 0 }],
+            "stations": [{ "station_id": site.stations[0], "protocol": "cas22" }, { "station_id": 999, "protocol": "cas22" }],
+            "clock": { "wall": "2026-01-25T14:30:00+09:00", "mono_ms": 1, "boot": "00000000-0000-0000-0000-000000000007" },
+        });
+        link.say(&hello).await;
+        let welcome = link.hear("welcome").await;
+        Ok((link, welcome))
+    }
+
+    pub async fn say(&mut self, message: &Value) {
+        self.0.send(Message::text(message.to_string())).await.unwrap();
+    }
+
+    /// The next message of this type.
+    pub async fn hear(&mut self, wanted: &str) -> Value {
+        loop {
+            let said = read(&self.0.next().await.unwrap().unwrap());
+            if said["type"] == wanted {
+                return said;
+            }
+        }
+    }
+
+    /// The code with which the server closes.
+    pub async fn closed(&mut self) -> u16 {
+        loop {
+            if let Message::Close(frame) = self.0.next().await.unwrap().unwrap() {
+                return frame.unwrap().code.into();
+            }
+        }
+    }
+
+    /// The types of all that the server has said by now: what comes before its answer to a ping of the socket.
+    pub async fn said_by_now(&mut self) -> Vec<String> {
+        self.0.send(Message::Ping("so far".into())).await.unwrap();
+        let mut said = Vec::new();
+        loop {
+            match self.0.next().await.unwrap().unwrap() {
+                Message::Pong(_) => return said,
+                message => said.push(read(&message)["type"].as_str().unwrap().to_owned()),
+            }
+        }
+    }
+}
+
+fn read(message: &Message) -> Value {
+    serde_json::from_str(message.to_text().unwrap()).unwrap()
+}
