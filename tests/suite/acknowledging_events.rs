@@ -12,7 +12,7 @@ use crate::support::{
 };
 
 /// How long something that will happen is waited for.
-const PATIENCE: Duration = Duration::from_secs(30);
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// The event of this seq, as an edge sends it.
 fn event(site: &Site, seq: i64) -> Value {
@@ -43,7 +43,9 @@ async fn who_waits(site: &Site, before: Option<i32>) -> i32 {
             sleep(Duration::from_millis(10)).await;
         }
     };
-    timeout(PATIENCE, look).await.expect("nobody waits for a lock")
+    timeout(PATIENCE, look)
+        .await
+        .expect("no transaction that stores the event waits for the lock")
 }
 
 #[tokio::test]
