@@ -15,7 +15,10 @@ use rustls::{
     crypto::ring,
     pki_types::{CertificateDer, pem::PemObject},
 };
-use tokio_postgres::{NoTls, config::SslMode};
+use tokio_postgres::{
+    NoTls,
+    config::{Host, SslMode},
+};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
 /// Connects, and does nothing else.
@@ -35,6 +38,23 @@ pub(super) async fn establish(url: &str) -> ConnectionResult<AsyncPgConnection> 
         let (client, connection) = config.connect(NoTls).await.map_err(|error| refused(&error))?;
         AsyncPgConnection::try_from_client_and_connection(client, connection).await
     }
+}
+
+/// Where a URL leads, for people: host, port and database, and no password.
+pub(super) fn place(url: &str) -> String {
+    let Ok(config) = without_root_certificate(url).0.parse::<tokio_postgres::Config>() else {
+        return "a URL that cannot be read".to_owned();
+    };
+    let hosts: Vec<String> = config
+        .get_hosts()
+        .iter()
+        .map(|host| match host {
+            Host::Tcp(name) => name.clone(),
+            Host::Unix(path) => path.display().to_string(),
+        })
+        .collect();
+    let port = config.get_ports().first().copied().unwrap_or(5432);
+    format!("{}:{port}/{}", hosts.join(","), config.get_dbname().unwrap_or_default())
 }
 
 /// The URL as the driver understands it, and the file that it does not.

@@ -19,6 +19,7 @@ use secrecy::{ExposeSecret, SecretString};
 use crate::db::{
     DbError,
     blocking::{PAUSE, connect_within, on_own_runtime},
+    connect::place,
     error::is_passing,
 };
 
@@ -40,8 +41,9 @@ pub struct Migrated {
 /// Why a database is not at this version's schema.
 #[derive(Debug, thiserror::Error)]
 pub enum MigrateError {
-    #[error("the database could not be reached within {} s", waited.as_secs())]
+    #[error("the database at {place} cannot be used, {} s were given to it; database.url says where it is", waited.as_secs())]
     Unreachable {
+        place: String,
         waited: Duration,
         #[source]
         source: DbError,
@@ -135,7 +137,11 @@ async fn examined(url: &SecretString, wait: Duration) -> Result<AsyncPgConnectio
     }
 
     let reached = connect_within(url.expose_secret(), wait).await;
-    let mut conn = reached.map_err(|source| MigrateError::Unreachable { waited: wait, source })?;
+    let mut conn = reached.map_err(|source| MigrateError::Unreachable {
+        place: place(url.expose_secret()),
+        waited: wait,
+        source,
+    })?;
     let Version { major: found } =
         diesel::sql_query("SELECT current_setting('server_version_num')::integer / 10000 AS major")
             .get_result(&mut conn)
