@@ -2,6 +2,7 @@
 
 use std::{
     collections::BTreeMap,
+    fs::File,
     path::{Path, PathBuf},
 };
 
@@ -23,12 +24,22 @@ struct Found {
     events: BTreeMap<EventId, (Event, Option<EventId>, i64)>,
 }
 
-/// Sets the file at `path` aside and makes a new one of its readable rows. The caller opens a new epoch in it.
+/// Makes a new file of the readable rows of the one at `path`, and sets that aside. The caller opens a new epoch in it.
+///
+/// Until the new file is whole the damaged one stays where the next start looks: a disk that is too full for both, or a
+/// kill, must not leave an empty file in its place.
 pub(super) fn salvage(path: &Path) -> Result<(Connection, Salvaged), BufferError> {
+    let found = read(path);
+    let renewed = path.with_file_name("buffer.db.renewed");
+    remove(&renewed)?;
+    let made = make(&renewed, &found);
+    if made.is_err() {
+        remove(&renewed)?;
+    }
+    let lost = made?;
     let set_aside = set_aside(path)?;
-    let found = read(&set_aside);
-    let mut connection = schema::connect(path)?;
-    let lost = write(&mut connection, &found)?;
+    put_in_place(&renewed, path).map_err(|cause| BufferError::Directory { path: renewed, cause })?;
+    let connection = schema::connect(path)?;
     let salvaged = Salvaged {
         set_aside,
         kept: found.events.len() as u64,
@@ -42,6 +53,36 @@ pub(super) fn salvage(path: &Path) -> Result<(Connection, Salvaged), BufferError
         salvaged.kept, salvaged.lost, salvaged.set_aside.display()
     );
     Ok((connection, salvaged))
+}
+
+/// Writes a file of what was found, all of it in the file itself and nothing in its log. Says how many events are gone.
+fn make(path: &Path, found: &Found) -> Result<u64, BufferError> {
+    let mut connection = schema::connect(path)?;
+    let lost = write(&mut connection, found)?;
+    connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))?;
+    Ok(lost)
+}
+
+/// Removes what an earlier salvage did not finish.
+fn remove(path: &Path) -> Result<(), BufferError> {
+    for suffix in ["", "-wal", "-journal"] {
+        let path = with_suffix(path, suffix);
+        match std::fs::remove_file(&path) {
+            Err(cause) if cause.kind() != std::io::ErrorKind::NotFound => {
+                return Err(BufferError::Directory { path, cause });
+            }
+            _ => (),
+        }
+    }
+    Ok(())
+}
+
+fn put_in_place(renewed: &Path, path: &Path) -> std::io::Result<()> {
+    std::fs::rename(renewed, path)?;
+    match path.parent() {
+        Some(directory) => File::open(directory)?.sync_all(),
+        None => Ok(()),
+    }
 }
 
 /// Renames the file and its log together, so that SQLite still finds one by the other.

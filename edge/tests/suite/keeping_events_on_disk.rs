@@ -2,7 +2,6 @@
 
 use std::{
     fs::{File, OpenOptions},
-    io::Write,
     os::unix::fs::FileExt,
     path::Path,
     process::{Child, Command, Stdio},
@@ -18,38 +17,13 @@ use weighbridge_protocol::{
     scale::{CaptureSettings, Scale},
 };
 
-use crate::support::{Board, Server, Site, edge::Edge, eventually, server::State};
-
-/// A file system of this size in `folder`, until it is dropped. None where this user may not mount.
-struct SmallDisk<'a>(&'a Path);
-
-impl<'a> SmallDisk<'a> {
-    fn mounted_at(folder: &'a Path, megabytes: u32) -> Option<Self> {
-        let mounted = Command::new("mount")
-            .args(["-t", "tmpfs", "-o", &format!("size={megabytes}m"), "tmpfs"])
-            .arg(folder)
-            .status();
-        mounted.is_ok_and(|status| status.success()).then_some(Self(folder))
-    }
-}
-
-impl Drop for SmallDisk<'_> {
-    fn drop(&mut self) {
-        let unmounted = Command::new("umount").arg("-l").arg(self.0).status();
-        assert!(unmounted.is_ok_and(|status| status.success()));
-    }
-}
-
-/// Fills the disk to its last byte.
-fn fill(path: &Path) {
-    let mut file = File::create(path).unwrap();
-    let mut piece = vec![0x55; 65_536];
-    while !piece.is_empty() {
-        if file.write(&piece).is_err() {
-            piece.truncate(piece.len() / 2);
-        }
-    }
-}
+use crate::support::{
+    Board, Server, Site,
+    disk::{SmallDisk, fill, fill_but},
+    edge::Edge,
+    eventually,
+    server::State,
+};
 
 #[test]
 fn a_full_disk_refuses_where_everyone_sees_it_and_weighs_again_when_space_returns() {
@@ -106,10 +80,8 @@ fn a_disk_full_of_events_weighs_again_when_the_server_has_them() {
     let data_dir = folder.path().join("data");
     let count = fill_with_events(&data_dir);
     let filler = folder.path().join("filler");
-    fill(&filler);
     // What an acknowledgement needs to be written down.
-    let file = OpenOptions::new().write(true).open(&filler).unwrap();
-    file.set_len(file.metadata().unwrap().len() - 256 * 1024).unwrap();
+    fill_but(&filler, 256);
     let server = Server::with(State {
         refuses: true,
         ..State::default()
@@ -171,6 +143,43 @@ fn an_edge_that_was_killed_starts_on_a_full_disk_and_sends_what_it_holds() {
 }
 
 #[test]
+fn a_damaged_file_waits_where_it_is_for_the_space_that_its_salvage_takes() {
+    let folder = tempfile::tempdir().unwrap();
+    let Some(disk) = SmallDisk::mounted_at(folder.path(), 40) else {
+        eprintln!("left out: this user may not mount a small disk");
+        return;
+    };
+    let server = Server::new();
+    let site = Site::new().with_data_in(&folder.path().join("data")).linked_to(&server);
+    std::fs::create_dir(site.data_dir()).unwrap();
+    let (mut file, _) = BufferFile::open(site.data_dir(), Clock::of_this_machine().unwrap().boot()).unwrap();
+    for cycle in 0..20 {
+        commit_capture(&mut file, cycle).unwrap();
+    }
+    drop(file);
+    let path = site.data_dir().join("buffer.db");
+    let file = OpenOptions::new().write(true).open(&path).unwrap();
+    let pages = file.metadata().unwrap().len() / 4096;
+    file.write_all_at(&[0xA5; 4096], (pages - 1) * 4096).unwrap();
+    File::create(site.data_dir().join("check-at-next-start")).unwrap();
+    std::fs::remove_file(site.data_dir().join("ballast")).unwrap();
+    let filler = folder.path().join("filler");
+    // Enough to open the file, and not for another one.
+    fill_but(&filler, 128);
+    let mut edge = site.launch();
+    assert_eq!(edge.finished(), 74);
+    edge.until_logged("is full; free space on it");
+
+    std::fs::remove_file(&filler).unwrap();
+    let _edge = site.start();
+    let salvaged = site.status()["salvaged"].clone();
+    let kept = usize::try_from(salvaged["kept"].as_u64().unwrap()).unwrap();
+    assert!(kept > 0, "{salvaged}");
+    server.until_captures(kept);
+    drop(disk);
+}
+
+#[test]
 fn an_edge_that_finds_no_space_at_all_says_where_to_make_some() {
     let folder = tempfile::tempdir().unwrap();
     let Some(disk) = SmallDisk::mounted_at(folder.path(), 16) else {
@@ -191,29 +200,33 @@ fn an_edge_that_finds_no_space_at_all_says_where_to_make_some() {
 /// As many captures as the disk takes.
 fn fill_with_events(data_dir: &Path) -> usize {
     std::fs::create_dir(data_dir).unwrap();
-    let clock = Clock::of_this_machine().unwrap();
-    let (mut file, _) = BufferFile::open(data_dir, clock.boot()).unwrap();
-    let scale = Scale::new(CaptureSettings::default(), clock.boot());
+    let (mut file, _) = BufferFile::open(data_dir, Clock::of_this_machine().unwrap().boot()).unwrap();
     for count in 0.. {
-        let draft = Draft {
-            station_id: 1,
-            cycle: Some(CycleId::from_bits(count)),
-            at: clock.now(),
-            kind: EventKind::Capture(Capture {
-                weight: Kilograms::from_whole(18_340),
-                gap: false,
-                on_mono_ms: 0,
-                raw: "00".repeat(9000),
-                curve: Vec::new(),
-            }),
-        };
-        match file.commit(&[draft], 1, &scale) {
-            Ok(_) => (),
+        match commit_capture(&mut file, count) {
+            Ok(()) => (),
             Err(BufferError::Full) => return count.try_into().unwrap(),
             Err(error) => panic!("{error:?}"),
         }
     }
     unreachable!("a disk is full in time")
+}
+
+fn commit_capture(file: &mut BufferFile, cycle: u128) -> Result<(), BufferError> {
+    let clock = Clock::of_this_machine().unwrap();
+    let draft = Draft {
+        station_id: 1,
+        cycle: Some(CycleId::from_bits(cycle)),
+        at: clock.now(),
+        kind: EventKind::Capture(Capture {
+            weight: Kilograms::from_whole(18_340),
+            gap: false,
+            on_mono_ms: 0,
+            raw: "00".repeat(9000),
+            curve: Vec::new(),
+        }),
+    };
+    let scale = Scale::new(CaptureSettings::default(), clock.boot());
+    file.commit(&[draft], 1, &scale).map(|_| ())
 }
 
 #[test]

@@ -4,11 +4,13 @@
 //! - [`edge`]: the program, started, asked and killed
 //! - [`server`]: a server that speaks the link and keeps events in memory
 //! - [`board`]: a display board
+//! - [`disk`]: a small disk that fills
 //! - [`authority`]: the certificates of a site with TLS
 
 pub mod authority;
 pub mod board;
 pub mod deck;
+pub mod disk;
 pub mod edge;
 pub mod server;
 
