@@ -30,6 +30,8 @@ pub struct Keys {
 pub enum KeyError {
     #[error("cannot use the key file {}: {source}", .path.display())]
     File { path: PathBuf, source: io::Error },
+    #[error("cannot use {} as data_dir: {source}; expected a folder that may be written, or made", .path.display())]
+    DataDir { path: PathBuf, source: io::Error },
     #[error("the key file {} does not hold 32 bytes in base64; restore it from its backup", .0.display())]
     Malformed(PathBuf),
     #[error("the key file {} may be read by others (mode {mode:o}), expected 0600; run: chmod 600 {}", .path.display(), .path.display())]
@@ -72,12 +74,14 @@ fn create_all(data_dir: &Path, folder: &Path) -> Result<(), KeyError> {
         path: aside.clone(),
         source,
     };
+    fs::create_dir_all(data_dir).map_err(|source| KeyError::DataDir {
+        path: data_dir.to_owned(),
+        source,
+    })?;
     if aside.exists() {
         fs::remove_dir_all(&aside).map_err(in_folder)?;
     }
-    fs::create_dir_all(data_dir)
-        .and_then(|()| fs::DirBuilder::new().mode(0o700).create(&aside))
-        .map_err(in_folder)?;
+    fs::DirBuilder::new().mode(0o700).create(&aside).map_err(in_folder)?;
     for name in ["token-1.key", "phone-1.key", "index.key", "session.key"] {
         create(&aside.join(name))?;
     }

@@ -100,7 +100,9 @@ impl StartupError {
             | Self::Account(_)
             | Self::Edge(_)
             | Self::Telemetry(TelemetryError::Filter { .. })
-            | Self::Key(KeyError::TooOpen { .. } | KeyError::Malformed(_) | KeyError::Missing(_)) => 64,
+            | Self::Key(
+                KeyError::TooOpen { .. } | KeyError::Malformed(_) | KeyError::Missing(_) | KeyError::DataDir { .. },
+            ) => 64,
             Self::Migrate(error) => match error {
                 MigrateError::TooOld { .. } | MigrateError::NewerSchema { .. } | MigrateError::Pending { .. } => 64,
                 MigrateError::Unreachable { .. } | MigrateError::Refused(_) => 74,

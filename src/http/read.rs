@@ -5,7 +5,7 @@ use std::future::{Ready, ready};
 use actix_web::{
     FromRequest, HttpRequest,
     dev::Payload,
-    http::header::CONTENT_TYPE,
+    http::header::{CONTENT_LENGTH, CONTENT_TYPE},
     web::{Bytes, BytesMut, Data},
 };
 use futures_util::{StreamExt, future::LocalBoxFuture};
@@ -81,10 +81,18 @@ impl<T: DeserializeOwned> FromRequest for Body<T> {
             .headers()
             .get(CONTENT_TYPE)
             .map(|kind| kind.to_str().is_ok_and(is_json));
+        let announced = request
+            .headers()
+            .get(CONTENT_LENGTH)
+            .and_then(|length| length.to_str().ok()?.parse().ok());
         let rules = request.app_data::<Data<Rules>>().cloned();
         let payload = payload.take();
         Box::pin(async move {
             let rules = rules.ok_or_else(|| ApiError::internal("the rules of HTTP are missing from the app"))?;
+            // Who announces too much is told so at once, and not after all of it.
+            if announced.is_some_and(|length: usize| length > rules.body_limit) {
+                return Err(ApiError::new(Code::PayloadTooLarge));
+            }
             let body = tokio::time::timeout(rules.read_timeout, gather(payload, rules.body_limit))
                 .await
                 .map_err(|_| ApiError::new(Code::RequestTimeout))??;

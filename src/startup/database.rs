@@ -71,6 +71,8 @@ pub fn migrate_now(settings: &Settings) -> Result<Migrated, StartupError> {
 /// Checks every promise about the data, also beside a server that runs. Blocks.
 pub fn verify(settings: &Settings) -> Result<Vec<Checked>, StartupError> {
     let (embedded, url) = reach_or_join(settings)?;
+    // Promises of another schema than this version's are not ours to check.
+    migrate::check(&url, settings.database.wait)?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let checked = runtime.block_on(async {
         let pool = Pool::new(&url, PoolSettings::default(), OnRestore::ignore())?;

@@ -4,7 +4,7 @@ mod yard;
 
 use weighbridge::db::{edge_event::Outcome, wait_queue::Refusal};
 use weighbridge_protocol::link::{
-    FromServer,
+    Event, FromServer,
     messages::{Ack, Nack, NackCode},
 };
 use yard::{Yard, epoch};
@@ -113,6 +113,19 @@ async fn only_the_next_event_in_order_is_set_aside() {
     let outcome = yard.store(events).await;
     assert_eq!(acknowledged(&outcome), 3);
     assert_eq!(yard.broken_promises().await, Vec::<&str>::new());
+}
+
+#[tokio::test]
+async fn what_was_set_aside_may_come_again() {
+    let mut yard = Yard::new().await;
+    let events = yard.stay(25_000);
+    assert!(yard.set_aside(&events[0]).await);
+    assert!(yard.set_aside(&events[0]).await, "an edge sends its last row again");
+    let altered = Event {
+        sha256: "0".repeat(64),
+        ..events[0].clone()
+    };
+    assert!(!yard.set_aside(&altered).await, "another text is not what was kept");
 }
 
 #[tokio::test]

@@ -30,13 +30,17 @@ pub struct SetAside {
 }
 
 impl Query for SetAside {
-    /// Whether it is kept now: false when another connection of this edge is newer, or it was not the next in order.
+    /// Whether it is kept now: also where it was kept before. False when another connection of this edge is
+    /// newer, or it was not the next in order.
     type Output = bool;
 
     async fn run(self, conn: &mut AsyncPgConnection) -> Result<bool, DbError> {
         conn.transaction::<_, DbError, _>(async |conn| {
-            if !self.is_newest(conn).await? || !self.move_watermark(conn).await? {
+            if !self.is_newest(conn).await? {
                 return Ok(false);
+            }
+            if !self.move_watermark(conn).await? {
+                return self.is_kept(conn).await;
             }
             self.keep(conn).await?;
             self.distrust(conn).await?;
@@ -69,6 +73,16 @@ impl SetAside {
             .execute(conn)
             .await?
             == 1)
+    }
+
+    /// An edge that connects anew sends its last row once more, and that may be one that was set aside.
+    async fn is_kept(&self, conn: &mut AsyncPgConnection) -> Result<bool, DbError> {
+        use schema::edge_event::dsl;
+        let same = dsl::edge_event
+            .filter(dsl::epoch.eq(Uuid::from_u128(self.event.epoch.bits())))
+            .filter(dsl::seq.eq(self.event.seq))
+            .filter(dsl::sha256.eq(&self.event.sha256));
+        Ok(diesel::select(diesel::dsl::exists(same)).get_result(conn).await?)
     }
 
     async fn keep(&self, conn: &mut AsyncPgConnection) -> Result<(), DbError> {
