@@ -12,6 +12,7 @@ mod http;
 use std::{
     io,
     net::SocketAddr,
+    path::PathBuf,
     process,
     sync::Arc,
     time::{Duration, Instant},
@@ -85,6 +86,8 @@ pub enum StartupError {
     Actor(#[from] StartError),
     #[error("cannot listen on {address}, expected a free address of this machine")]
     Listen { address: SocketAddr, source: io::Error },
+    #[error("there is no database in {}: set data_dir to the server's, or database.url", .0.display())]
+    NoDatabase(PathBuf),
     #[error("{0} promises about the data are broken")]
     Broken(usize),
     #[error("the system refused a thread, signal or socket")]
@@ -97,6 +100,7 @@ impl StartupError {
         match self {
             Self::Broken(_) => 1,
             Self::Config(_)
+            | Self::NoDatabase(_)
             | Self::Account(_)
             | Self::Edge(_)
             | Self::Telemetry(TelemetryError::Filter { .. })

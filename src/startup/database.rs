@@ -70,6 +70,10 @@ pub fn migrate_now(settings: &Settings) -> Result<Migrated, StartupError> {
 
 /// Checks every promise about the data, also beside a server that runs. Blocks.
 pub fn verify(settings: &Settings) -> Result<Vec<Checked>, StartupError> {
+    // A check makes nothing, least of all a database of which every promise would hold.
+    if settings.database.url.is_none() && !settings.data_dir.join("postgres").is_dir() {
+        return Err(StartupError::NoDatabase(settings.data_dir.clone()));
+    }
     let (embedded, url) = reach_or_join(settings)?;
     // Promises of another schema than this version's are not ours to check.
     migrate::check(&url, settings.database.wait)?;

@@ -126,6 +126,15 @@ fn a_database_that_does_not_come_and_a_port_that_is_taken_are_said_with_code_74(
 }
 
 #[test]
+fn a_check_of_a_database_that_is_not_there_makes_none() {
+    let yard = Yard::new();
+    let mut verify = yard.weighbridge(&["verify"]);
+    verify.env_remove("WEIGHBRIDGE__DATABASE__URL");
+    check(&verify.output().unwrap(), 64, "there is no database in");
+    assert!(!yard.folder.path().join("postgres").exists());
+}
+
+#[test]
 fn accounts_and_edges_are_made_without_the_server() {
     let yard = Yard::new();
     let create = |password: &str| {
