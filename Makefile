@@ -61,6 +61,6 @@ bench: build ## latency and cost of a weighing; prints a table
 	@cd $(ROOT)
 	target/release/weighbridge-bench all
 
-clean: ## removes what was built and what a run left
+clean: ## removes what was built; a yard's data stay where `make run` says
 	@cd $(ROOT)
-	rm -rf target target-chaos .run
+	rm -rf target target-chaos

@@ -3,7 +3,7 @@
 //! - `token-<id>.key`: seeds of the Ed25519 keys that sign access tokens; the newest signs, all verify
 //! - `phone-<id>.key`: AES-256 keys of phone numbers; the newest seals, all open
 //! - `index.key`: the key of the hash by which phone numbers are found
-//! - `session.key`: the key under which the successor of a refresh token is kept for an honest retry
+//! - `session.key`: the key that proves refresh tokens and computes their successors
 
 use std::{
     collections::BTreeMap,

@@ -139,12 +139,12 @@ impl Server {
         let (database, pool) = database::open(settings, database::make_room(settings))?;
         let runner = Arc::new(Runner::new(pool, settings.database.query_timeout)?);
         let wait = settings.database.wait;
-        database::patiently(wait, async || {
+        database::while_away(wait, async || {
             accounts::bootstrap(&runner, settings).await?;
             database.name_site(&runner, &settings.site).await
         })
         .await?;
-        let ground = database::patiently(wait, async || Ground::read(&runner).await).await?;
+        let ground = database::while_away(wait, async || Ground::read(&runner).await).await?;
         let tree = Tree::new(Policy::default(), leave)?;
         let repository = start_repository(&tree, &runner)?;
         let auth = http::auth(settings, &keys, &repository)?;

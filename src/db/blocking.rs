@@ -10,7 +10,7 @@ use diesel_async::AsyncPgConnection;
 use crate::db::{DbError, Unavailable, connect::establish};
 
 /// How long to pause between two attempts to reach a database that is not there yet.
-pub(super) const PAUSE: Duration = Duration::from_millis(100);
+const PAUSE: Duration = Duration::from_millis(100);
 
 /// Runs `work` on a thread and a runtime of its own, so that it may block in whatever way, and whoever calls.
 ///
@@ -39,19 +39,31 @@ where
     }
 }
 
-/// Connects as soon as the database is there; gives up at once on what waiting does not cure, such as a wrong password.
-pub(super) async fn connect_within(url: &str, wait: Duration) -> Result<AsyncPgConnection, DbError> {
+/// Takes `step` again where it failed by what passes, for at most `wait`: the database may fall as well while a server comes
+/// up. What a step has done by then stays done.
+pub(crate) async fn patiently<T, E>(
+    wait: Duration,
+    passes: impl Fn(&E) -> bool,
+    step: impl AsyncFn() -> Result<T, E>,
+) -> Result<T, E> {
     let deadline = Instant::now() + wait;
     loop {
-        let error = match tokio::time::timeout(Duration::from_secs(5), establish(url)).await {
-            Ok(Ok(connection)) => return Ok(connection),
-            Ok(Err(diesel::ConnectionError::CouldntSetupConfiguration(error))) => DbError::from(error),
-            Ok(Err(error)) => return Err(DbError::Query(diesel::result::Error::QueryBuilderError(error.into()))),
-            Err(_) => Unavailable::briefly(&"it did not answer in time").into(),
-        };
-        if !error.is_passing() || Instant::now() + PAUSE > deadline {
-            return Err(error);
+        match step().await {
+            Err(error) if passes(&error) && Instant::now() + PAUSE <= deadline => tokio::time::sleep(PAUSE).await,
+            outcome => return outcome,
         }
-        tokio::time::sleep(PAUSE).await;
     }
+}
+
+/// Connects as soon as the database is there; gives up at once on what waiting does not cure, such as a wrong password.
+pub(super) async fn connect_within(url: &str, wait: Duration) -> Result<AsyncPgConnection, DbError> {
+    patiently(wait, DbError::is_passing, async || {
+        match tokio::time::timeout(Duration::from_secs(5), establish(url)).await {
+            Ok(Ok(connection)) => Ok(connection),
+            Ok(Err(diesel::ConnectionError::CouldntSetupConfiguration(error))) => Err(DbError::from(error)),
+            Ok(Err(error)) => Err(DbError::Query(diesel::result::Error::QueryBuilderError(error.into()))),
+            Err(_) => Err(Unavailable::briefly(&"it did not answer in time").into()),
+        }
+    })
+    .await
 }

@@ -1,10 +1,6 @@
 //! Brings a database to the schema that this version was built for, or says why it cannot.
 
-use std::{
-    collections::BTreeSet,
-    io,
-    time::{Duration, Instant},
-};
+use std::{collections::BTreeSet, io, time::Duration};
 
 use diesel::{
     QueryableByName,
@@ -18,7 +14,7 @@ use secrecy::{ExposeSecret, SecretString};
 
 use crate::db::{
     DbError,
-    blocking::{PAUSE, connect_within, on_own_runtime},
+    blocking::{connect_within, on_own_runtime, patiently},
     connect::place,
     error::is_passing,
 };
@@ -81,7 +77,7 @@ impl MigrateError {
 /// Servers that start at the same moment take turns; one that was killed in the middle is continued by the next.
 /// Blocks; may be called from anywhere.
 pub fn run(url: &SecretString, wait: Duration) -> Result<Migrated, MigrateError> {
-    on_own_runtime(async || patiently(wait, async || attempt(url, wait).await).await)
+    on_own_runtime(async || patiently(wait, MigrateError::is_passing, async || attempt(url, wait).await).await)
 }
 
 /// Checks, without changing anything, that the database is at this version's schema.
@@ -98,7 +94,7 @@ pub fn check(url: &SecretString, wait: Duration) -> Result<(), MigrateError> {
             None => Ok(()),
         }
     };
-    on_own_runtime(async || patiently(wait, step).await)
+    on_own_runtime(async || patiently(wait, MigrateError::is_passing, step).await)
 }
 
 async fn attempt(url: &SecretString, wait: Duration) -> Result<Migrated, MigrateError> {
@@ -115,17 +111,6 @@ async fn attempt(url: &SecretString, wait: Duration) -> Result<Migrated, Migrate
         applied: done.iter().map(ToString::to_string).collect(),
         fresh: applied.is_empty(),
     })
-}
-
-/// Takes `step` again where the database fell in the middle of it, for at most `wait`. What was applied stays applied.
-async fn patiently<T>(wait: Duration, step: impl AsyncFn() -> Result<T, MigrateError>) -> Result<T, MigrateError> {
-    let deadline = Instant::now() + wait;
-    loop {
-        match step().await {
-            Err(error) if error.is_passing() && Instant::now() < deadline => tokio::time::sleep(PAUSE).await,
-            outcome => return outcome,
-        }
-    }
 }
 
 /// A connection to a server that is new enough.

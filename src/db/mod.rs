@@ -16,7 +16,7 @@ use diesel_async::AsyncPgConnection;
 
 pub mod app_user;
 pub mod audit_log;
-mod blocking;
+pub(crate) mod blocking;
 mod breaker;
 pub mod capture;
 #[cfg(feature = "chaos")]

@@ -182,6 +182,7 @@ pub async fn change_edge(
     Body(form): Body<EdgeForm>,
     rules: Data<Rules>,
     repository: Data<Handle<Repository>>,
+    directory: Data<Directory>,
 ) -> Result<Answer<EdgeView>, ApiError> {
     if form.site_id.is_some() {
         return Err(ApiError::field("site_id", FieldCode::UnknownField));
@@ -191,7 +192,7 @@ pub async fn change_edge(
         change: form.checked()?,
         author: caller.author(),
     };
-    let changed = repository.run(change).await?;
+    let changed = changed(change, &repository, &directory).await?;
     Ok(Success::ok(EdgeView::of(changed, &rules)))
 }
 
@@ -218,8 +219,7 @@ pub async fn deactivate_edge(
         change: out_of_use,
         author: caller.author(),
     };
-    let changed = repository.run(change).await?;
-    end_link(&directory, id, EndLink::OutOfUse);
+    let changed = changed(change, &repository, &directory).await?;
     Ok(Success::ok(EdgeView::of(changed, &rules)))
 }
 
@@ -277,6 +277,20 @@ pub async fn end_key(
     repository.run(end).await?;
     end_link(&directory, edge_id, EndLink::KeyEnded);
     Ok(Success::ok(()))
+}
+
+/// The edge as it is now. One that is out of use keeps no connection.
+async fn changed(
+    change: ChangeEdge,
+    repository: &Handle<Repository>,
+    directory: &Directory,
+) -> Result<EdgeWhole, ApiError> {
+    let (id, ends) = (change.id, change.change.is_active == Some(false));
+    let changed = repository.run(change).await?;
+    if ends {
+        end_link(directory, id, EndLink::OutOfUse);
+    }
+    Ok(changed)
 }
 
 fn end_link(directory: &Directory, edge_id: i64, end: EndLink) {

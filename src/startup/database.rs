@@ -1,16 +1,16 @@
 //! Which database, and that it is at this version's schema.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use chrono::Utc;
 use secrecy::SecretString;
-use tokio::time::sleep;
 
 use super::StartupError;
 use crate::{
     config::{Settings, SiteSettings},
     db::{
         Pool, Query, Runner,
+        blocking::patiently,
         embedded::{Embedded, EmbeddedError},
         identity::OnRestore,
         migrate::{self, Migrated},
@@ -20,9 +20,6 @@ use crate::{
         verify::{Checked, Verify},
     },
 };
-
-/// How long to wait before a step is taken again.
-const PAUSE: Duration = Duration::from_millis(100);
 
 /// The database of a running server.
 #[derive(Debug)]
@@ -150,21 +147,13 @@ impl Database {
     }
 }
 
-/// Takes `step` again while the database is away, for at most `wait`: it may fall as well while a server comes up.
-pub(super) async fn patiently<T>(
+/// Takes a step of a start again while the database is away, for at most `wait`.
+pub(super) async fn while_away<T>(
     wait: Duration,
     step: impl AsyncFn() -> Result<T, StartupError>,
 ) -> Result<T, StartupError> {
-    let deadline = Instant::now() + wait;
-    loop {
-        match step().await {
-            Err(StartupError::Database(error)) if error.is_passing() && Instant::now() < deadline => {
-                tracing::warn!("the database is away while the server starts: {error}");
-                sleep(PAUSE).await;
-            }
-            outcome => return outcome,
-        }
-    }
+    let passes = |error: &StartupError| matches!(error, StartupError::Database(error) if error.is_passing());
+    patiently(wait, passes, step).await
 }
 
 fn reach(settings: &Settings) -> Result<(Option<Embedded>, SecretString), StartupError> {

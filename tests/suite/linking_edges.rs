@@ -63,10 +63,15 @@ async fn a_key_counts_until_it_is_ended_and_a_second_one_beside_it() {
 async fn an_edge_that_is_taken_out_of_use_is_told_so() {
     let site = Site::new().await;
     let edge = site.get("/edges").await.done()["items"][0]["id"].clone();
+    let path = format!("/edges/{edge}");
     let (mut opened, _) = Link::open(&site, &site.key).await.unwrap();
-    site.delete(&format!("/edges/{edge}")).await.done();
+    site.delete(&path).await.done();
     assert_eq!(opened.closed().await, 4403);
     assert_eq!(refusal(&site, &site.key).await, 401);
+    site.put(&path, json!({"is_active": true})).await.done();
+    let (mut opened, _) = Link::open(&site, &site.key).await.unwrap();
+    site.put(&path, json!({"is_active": false})).await.done();
+    assert_eq!(opened.closed().await, 4403);
 }
 
 #[tokio::test]

@@ -177,23 +177,36 @@ async fn the_request_after_the_limit_waits_and_nobody_else_does() {
 }
 
 #[actix_web::test]
+async fn a_body_that_is_announced_too_large_is_refused_before_it_comes() {
+    let server = TestServer::start_with(&[("server.read_timeout", "30s")]).await;
+    let announced = "POST /api/v1/auth/login HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n\
+                     Content-Length: 2000000000\r\n\r\n";
+    let answer = said_to(server.address(), announced).await;
+    assert!(answer.starts_with("HTTP/1.1 413"), "{answer}");
+}
+
+/// The beginning of what the server says to a request of these bytes, within 10 s.
+async fn said_to(address: &str, request: &'static str) -> String {
+    let address = address.to_owned();
+    let asking = tokio::task::spawn_blocking(move || {
+        let mut socket = TcpStream::connect(address).unwrap();
+        socket.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
+        socket.write_all(request.as_bytes()).unwrap();
+        let mut answer = [0; 1024];
+        let length = socket.read(&mut answer).unwrap();
+        String::from_utf8_lossy(&answer[..length]).into_owned()
+    });
+    asking.await.unwrap()
+}
+
+#[actix_web::test]
 async fn a_client_that_never_finishes_its_request_is_let_go() {
     let server = TestServer::start_with(&[("server.read_timeout", "300ms")]).await;
-    let address = server.address().to_owned();
     for started in [
         "GET /healthz HTTP/1.1\r\nHost: x\r\nX-Slow: ",
         "POST /api/v1/auth/login HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 50\r\n\r\n{",
     ] {
-        let address = address.clone();
-        let answer = tokio::task::spawn_blocking(move || {
-            let mut socket = TcpStream::connect(address).unwrap();
-            socket.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
-            socket.write_all(started.as_bytes()).unwrap();
-            let mut answer = String::new();
-            socket.read_to_string(&mut answer).unwrap();
-            answer
-        });
-        let answer = answer.await.unwrap();
+        let answer = said_to(server.address(), started).await;
         assert!(answer.starts_with("HTTP/1.1 408"), "{answer}");
     }
 }

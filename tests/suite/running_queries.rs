@@ -296,6 +296,18 @@ async fn a_restored_database_is_dealt_with_once_before_it_serves() {
 }
 
 #[tokio::test]
+async fn a_disk_without_room_is_remembered_from_the_change_that_failed() {
+    let database = Database::new();
+    let runner = runner(&database);
+    assert!(runner.run(Sql("SELECT nonsense")).await.is_err());
+    assert!(!runner.is_disk_full());
+    // As PostgreSQL words it: a disk of our own to fill would need a server of its own.
+    let full = "DO $$ BEGIN RAISE EXCEPTION 'could not extend file: No space left on device'; END $$";
+    assert!(runner.run(Sql(full)).await.is_err());
+    assert!(runner.is_disk_full());
+}
+
+#[tokio::test]
 async fn weights_pass_through_numeric_columns_unchanged() {
     let database = Database::new();
     let pool = database.pool();

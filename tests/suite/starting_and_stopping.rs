@@ -105,6 +105,19 @@ fn what_the_operator_has_to_change_is_said_with_code_64() {
         .env("WEIGHBRIDGE__DATABASE__URL", empty.url().expose_secret())
         .env("WEIGHBRIDGE__DATABASE__MIGRATE_ON_START", "false");
     check(&pending.output().unwrap(), 64, "run `weighbridge migrate`");
+    let mut checked = yard.weighbridge(&["verify"]);
+    checked.env("WEIGHBRIDGE__DATABASE__URL", empty.url().expose_secret());
+    check(&checked.output().unwrap(), 64, "run `weighbridge migrate`");
+    let mut listening = yard.weighbridge(&["serve"]);
+    listening.env("WEIGHBRIDGE__SERVER__LISTEN", "everywhere");
+    check(
+        &listening.output().unwrap(),
+        64,
+        "\"everywhere\" is no address, expected one such as",
+    );
+    let mut elsewhere = yard.weighbridge(&["serve"]);
+    elsewhere.env("WEIGHBRIDGE__DATA_DIR", "/etc/hostname");
+    check(&elsewhere.output().unwrap(), 64, "cannot use /etc/hostname as data_dir");
 }
 
 #[test]

@@ -2,7 +2,8 @@
 
 use std::time::{Duration, Instant};
 
-/// The rest is so many times as long as the sending took: however many watch, sending has about a ninth of the thread.
+/// The rest is so many times as long as the sending took: until the longest rest is reached, sending has about a ninth of
+/// the thread.
 const REST: u32 = 8;
 
 /// Spaces sendings out. Those who follow it send by a timer, never by a message to themselves: an actor drains its mailbox

@@ -15,7 +15,6 @@ use tokio_tungstenite::{
     MaybeTlsStream, WebSocketStream, connect_async,
     tungstenite::{Message, client::IntoClientRequest},
 };
-use uuid::Uuid;
 use weighbridge_protocol::{
     CycleId, Epoch, Kilograms,
     link::{
@@ -27,8 +26,8 @@ use weighbridge_protocol::{
 };
 
 use super::process::eventually;
+use crate::support::link::clock;
 
-const BOOT: Uuid = Uuid::from_u128(7);
 const COMES_AGAIN_AFTER: Duration = Duration::from_millis(50);
 
 /// An edge that is linked, or is about to be again, until this is dropped.
@@ -293,14 +292,4 @@ fn reading(station_id: i64) -> FromEdge {
         state: DeckState::Empty,
         at: Utc::now().fixed_offset(),
     })
-}
-
-/// An edge whose monotonic clock says milliseconds since 1970.
-fn clock() -> EdgeClock {
-    let now = Utc::now();
-    EdgeClock {
-        wall: now.fixed_offset(),
-        mono_ms: now.timestamp_millis(),
-        boot: BOOT,
-    }
 }

@@ -1,11 +1,8 @@
 //! An actor that freezes is replaced with its whole arbiter, and what wakes late has no effect; where sockets are held the
 //! process ends and is started again.
 
-use std::time::Duration;
-
 use futures_util::future::join_all;
 use serde_json::json;
-use tokio::time::sleep;
 
 use super::{process::eventually, traffic::Met, yard::Yard};
 
@@ -59,9 +56,8 @@ async fn a_write_from_a_thread_that_was_given_up_is_refused_and_counted() {
     let entries = "SELECT count(*) FROM wait_queue";
     assert_eq!(yard.server.count(entries).await, 0, "who was refused stands in no line");
     assert_eq!(yard.server.admin.post("/api/v1/queue", form).await.outcome(), "201");
-    sleep(Duration::from_secs(1)).await;
-    assert_eq!(yard.server.count(entries).await, 1);
     yard.reckon().await;
+    assert_eq!(yard.server.count(entries).await, 1);
 }
 
 #[actix_web::test]

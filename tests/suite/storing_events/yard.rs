@@ -3,7 +3,6 @@
 use std::time::{Duration, Instant};
 
 use chrono::{TimeDelta, Utc};
-use uuid::Uuid;
 use weighbridge::{
     db::{
         GroupedQuery, Pool, Query,
@@ -26,13 +25,14 @@ use weighbridge_protocol::{
     link::{
         Event, EventBody, EventKind,
         event::{Capture, sha256_hex},
-        messages::{EdgeClock, EpochState, Hello, StationState},
+        messages::{EpochState, Hello, StationState},
     },
 };
 
-use crate::support::database::Database;
-
-const BOOT: Uuid = Uuid::from_u128(7);
+use crate::support::{
+    database::Database,
+    link::{BOOT, clock},
+};
 
 pub fn epoch() -> Epoch {
     Epoch::from_bits(1)
@@ -345,15 +345,5 @@ impl Yard {
     async fn run<Q: Query>(&self, query: Q) -> Q::Output {
         let mut conn = self.pool.get().await.unwrap();
         query.run(&mut conn).await.unwrap()
-    }
-}
-
-/// An edge whose monotonic clock says milliseconds since 1970.
-fn clock() -> EdgeClock {
-    let now = Utc::now();
-    EdgeClock {
-        wall: now.fixed_offset(),
-        mono_ms: now.timestamp_millis(),
-        boot: BOOT,
     }
 }

@@ -1,5 +1,6 @@
 //! An edge's end of the link, spoken word by word.
 
+use chrono::Utc;
 use futures_util::{SinkExt, StreamExt};
 use serde_json::{Value, json};
 use tokio::net::TcpStream;
@@ -7,7 +8,8 @@ use tokio_tungstenite::{
     MaybeTlsStream, WebSocketStream, connect_async,
     tungstenite::{Error, Message, client::IntoClientRequest},
 };
-use weighbridge_protocol::Epoch;
+use uuid::Uuid;
+use weighbridge_protocol::{Epoch, link::messages::EdgeClock};
 
 use super::site::Site;
 
@@ -15,6 +17,19 @@ use super::site::Site;
 pub const PATH: &str = "/edge/link";
 /// The one epoch of the edge's file.
 pub const EPOCH: Epoch = Epoch::from_bits(1);
+
+/// The boot of an edge that never restarts.
+pub const BOOT: Uuid = Uuid::from_u128(7);
+
+/// The clock of an edge whose monotonic clock says milliseconds since 1970.
+pub fn clock() -> EdgeClock {
+    let now = Utc::now();
+    EdgeClock {
+        wall: now.fixed_offset(),
+        mono_ms: now.timestamp_millis(),
+        boot: BOOT,
+    }
+}
 
 /// An open link.
 pub struct Link(WebSocketStream<MaybeTlsStream<TcpStream>>);

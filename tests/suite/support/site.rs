@@ -71,6 +71,11 @@ impl Site {
         self.admin.post(&format!("/api/v1{path}"), body).await
     }
 
+    pub async fn put(&self, path: &str, body: Value) -> Reply {
+        let request = self.admin.request(Method::PUT, &format!("/api/v1{path}")).json(&body);
+        self.admin.send(request).await
+    }
+
     pub async fn delete(&self, path: &str) -> Reply {
         self.admin.delete(&format!("/api/v1{path}")).await
     }
