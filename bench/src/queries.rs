@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use anyhow::Context;
+use weighbridge_sim::http::client;
 
 use crate::figures::Figure;
 
@@ -23,7 +24,10 @@ const SHOWN: usize = 6;
 impl Queries {
     /// Asks the server at `url`.
     pub async fn of(url: &str) -> anyhow::Result<Self> {
-        let text = reqwest::get(format!("{url}/metrics"))
+        let text = client()
+            .build()?
+            .get(format!("{url}/metrics"))
+            .send()
             .await?
             .error_for_status()?
             .text()

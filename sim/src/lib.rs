@@ -15,6 +15,7 @@ pub mod curve;
 pub mod encode;
 mod error;
 pub mod fault;
+pub mod http;
 pub mod indicator;
 pub mod load;
 pub mod run;

@@ -16,7 +16,7 @@ use serde_json::{Value, json};
 use tokio::{sync::Mutex, time::sleep};
 use uuid::Uuid;
 
-use crate::SimError;
+use crate::{SimError, http};
 
 /// A signed-in client. It signs in when it must, renews its token, and waits when the server says how long.
 #[derive(Debug)]
@@ -71,7 +71,7 @@ const ANSWERS_WITHIN: Duration = Duration::from_secs(15);
 impl Server {
     /// A client of the server at `url` (`http://127.0.0.1:8080`); nothing is sent yet.
     pub fn new(url: &str, login: Login) -> Result<Self, SimError> {
-        let http = Client::builder().timeout(ANSWERS_WITHIN).build();
+        let http = http::client().timeout(ANSWERS_WITHIN).build();
         let http = http.map_err(|error| SimError::Internal(format!("cannot make an HTTP client: {error}")))?;
         let url = url.trim_end_matches('/').to_owned();
         if !url.starts_with("http://") {

@@ -7,6 +7,7 @@ use secrecy::ExposeSecret;
 use serde_json::{Value, json};
 use tokio::sync::oneshot;
 use weighbridge::{config, startup::Server};
+use weighbridge_sim::http::client;
 
 use super::{database::Database, folder::Folder};
 
@@ -127,7 +128,7 @@ impl Client {
     pub fn of(address: &str) -> Self {
         Self {
             base: format!("http://{address}"),
-            http: reqwest::Client::builder().user_agent("test").build().unwrap(),
+            http: client().user_agent("test").build().unwrap(),
             token: None,
         }
     }
@@ -135,7 +136,7 @@ impl Client {
     /// The same somebody with another `User-Agent`.
     pub fn on_device(&self, user_agent: &str) -> Self {
         Self {
-            http: reqwest::Client::builder().user_agent(user_agent).build().unwrap(),
+            http: client().user_agent(user_agent).build().unwrap(),
             ..self.clone()
         }
     }

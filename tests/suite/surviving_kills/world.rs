@@ -17,6 +17,7 @@ use serde_json::Value;
 use tokio::{net::TcpListener, task::JoinSet};
 use weighbridge_sim::{
     encode::Format,
+    http::client,
     server::{Login, Server},
     site::{Site, SiteSpec},
     truck::Habits,
@@ -144,7 +145,9 @@ impl World {
     pub async fn let_strangers_in(&self) -> JoinSet<()> {
         const STRANGER: u32 = 1000;
         let station = self.site.yard.station_ids().last().unwrap();
-        let closed = reqwest::Client::new()
+        let closed = client()
+            .build()
+            .unwrap()
             .post(format!("{}/api/v1/stations/{station}/close", self.client.url()))
             .bearer_auth(self.client.token().await.unwrap())
             .send()

@@ -4,6 +4,7 @@ use futures_util::{SinkExt, StreamExt};
 use tokio::io::AsyncReadExt;
 use tokio_tungstenite::{connect_async, tungstenite};
 use tungstenite::client::IntoClientRequest;
+use weighbridge_sim::http::client;
 
 use super::{
     Client, Server,
@@ -30,7 +31,7 @@ async fn answer(server: &Server, path: &str, headers: &[(&str, &str)]) -> (u16, 
 
 async fn ticket(server: &Server) -> String {
     let url = format!("http://127.0.0.1:{}/api/v1/ws/ticket", server.port);
-    let request = reqwest::Client::new().post(url).bearer_auth("staff-1:60");
+    let request = client().build().unwrap().post(url).bearer_auth("staff-1:60");
     let body: serde_json::Value = request.send().await.unwrap().json().await.unwrap();
     assert_eq!(body["data"]["expires_in"], 30);
     body["data"]["ticket"].as_str().unwrap().to_owned()
