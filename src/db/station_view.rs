@@ -60,17 +60,29 @@ impl GroupedQuery for StationViewOf {
     }
 }
 
+/// What is called and what was weighed there is looked up station by station: joined, all that are called would be gathered
+/// for the sake of one.
+macro_rules! views {
+    ($which:literal) => {
+        concat!(
+            "SELECT s.id, s.site_id, s.edge_id, s.name::text, s.status::text, s.is_open, s.calling = 'AUTO' AS calls_itself, \
+               (SELECT v.plate_number::text FROM wait_queue e JOIN vehicle v ON v.id = e.vehicle_id \
+                WHERE e.station_id = s.id AND e.status = 'CALLED') AS current_vehicle, \
+               (SELECT c.weight FROM capture c WHERE c.station_id = s.id ORDER BY c.captured_at DESC LIMIT 1) AS last_weight \
+             FROM weigh_station s WHERE s.is_active",
+            $which,
+            " ORDER BY s.id"
+        )
+    };
+}
+
 async fn views(conn: &mut AsyncPgConnection, ids: Option<Vec<i64>>) -> Result<Vec<StationView>, DbError> {
-    Ok(diesel::sql_query(
-        "SELECT s.id, s.site_id, s.edge_id, s.name::text, s.status::text, s.is_open, s.calling = 'AUTO' AS calls_itself, \
-           v.plate_number::text AS current_vehicle, \
-           (SELECT c.weight FROM capture c WHERE c.station_id = s.id ORDER BY c.captured_at DESC LIMIT 1) AS last_weight \
-         FROM weigh_station s LEFT JOIN wait_queue e ON e.station_id = s.id AND e.status = 'CALLED' \
-           LEFT JOIN vehicle v ON v.id = e.vehicle_id \
-         WHERE s.is_active AND ($1 IS NULL OR s.id = ANY($1)) ORDER BY s.id",
-    )
-    .bind::<sql_types::Nullable<sql_types::Array<sql_types::BigInt>>, _>(ids)
-    .prepared()
-    .load(conn)
-    .await?)
+    let Some(ids) = ids else {
+        return Ok(diesel::sql_query(views!("")).prepared().load(conn).await?);
+    };
+    Ok(diesel::sql_query(views!(" AND s.id = ANY($1)"))
+        .bind::<sql_types::Array<sql_types::BigInt>, _>(ids)
+        .prepared()
+        .load(conn)
+        .await?)
 }
