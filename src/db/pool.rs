@@ -44,11 +44,13 @@ pub type Connection = deadpool::Object<AsyncPgConnection>;
 const CONNECT_WITHIN: Duration = Duration::from_secs(5);
 
 /// What holds for every connection. The first three keep one stuck client from holding up all others; untranslated
-/// messages are what errors are told apart by, and only a superuser may ask for them.
+/// messages are what errors are told apart by, and only a superuser may ask for them. Compiling a query by JIT takes longer
+/// than any of ours runs.
 const SESSION: &str = "
     SET statement_timeout = '10s';
     SET lock_timeout = '3s';
     SET idle_in_transaction_session_timeout = '15s';
+    SET jit = off;
     SET application_name = 'weighbridge';
     SET timezone = 'UTC';
     DO $$ BEGIN
