@@ -53,12 +53,13 @@ pub struct Entry {
 }
 
 /// The mean of the last 50 weighings of the site counts, 3 minutes where there are none.
+/// MATERIALIZED, or both figures would be counted anew for every entry.
 const LINE: &str = "\
-    WITH pace AS ( \
+    WITH pace AS MATERIALIZED ( \
       SELECT coalesce(avg(extract(epoch FROM completed_at - called_at)), 180) AS seconds FROM ( \
         SELECT completed_at, called_at FROM wait_queue \
         WHERE site_id = $1 AND status = 'COMPLETED' AND called_at IS NOT NULL ORDER BY completed_at DESC LIMIT 50) recent \
-    ), active AS ( \
+    ), active AS MATERIALIZED ( \
       SELECT greatest(count(*), 1) AS stations FROM weigh_station WHERE site_id = $1 AND is_open AND is_active \
     ), line AS ( \
       SELECT e.*, CASE e.status WHEN 'CALLED' THEN 0 ELSE \
