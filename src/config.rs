@@ -48,6 +48,7 @@ pub struct Settings {
     pub queue: QueueSettings,
     pub live: LiveSettings,
     pub telemetry: TelemetrySettings,
+    pub delivery: DeliverySettings,
     pub erp: RemoteSettings,
     pub fcm: RemoteSettings,
     pub sms: RemoteSettings,
@@ -190,6 +191,30 @@ pub enum LogFormat {
     Auto,
     Human,
     Json,
+}
+
+/// How what is owed to others is delivered.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DeliverySettings {
+    /// Messages that a courier has on their way at once.
+    pub parallel: usize,
+    #[serde(with = "humantime_serde")]
+    pub look_every: Duration,
+    #[serde(with = "humantime_serde")]
+    pub send_timeout: Duration,
+    /// How long a message belongs to the server that took it.
+    #[serde(with = "humantime_serde")]
+    pub lease: Duration,
+    #[serde(with = "humantime_serde")]
+    pub first_pause: Duration,
+    #[serde(with = "humantime_serde")]
+    pub longest_pause: Duration,
+    pub attempts: u32,
+    #[serde(with = "humantime_serde")]
+    pub lifetime: Duration,
+    #[serde(with = "humantime_serde")]
+    pub breaker_rest: Duration,
 }
 
 /// A service of somebody else; without an address it is not configured, and messages to it wait.

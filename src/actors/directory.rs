@@ -4,6 +4,7 @@ use tracing::warn;
 use weighbridge_supervision::{Handle, Tree};
 
 use super::{
+    courier::{Courier, Owed, Route},
     edge_link::EdgeLink,
     indicator::{Indicator, StationTouched},
     queue::{LineMoved, Queue},
@@ -46,6 +47,15 @@ impl Directory {
         }
     }
 
+    /// Tells the couriers that something may be owed: after a commit that wrote to the outbox.
+    pub fn announce_owed(&self) {
+        for route in [Route::Erp, Route::Phones, Route::Messages] {
+            if let Some(courier) = self.tree.find::<Courier>(route.courier()) {
+                courier.listener().announce(Owed);
+            }
+        }
+    }
+
     /// Tells stations and lines what a transaction has changed, and logs what staff must look at.
     pub fn announce(&self, changes: &Changes) {
         for alarm in &changes.alarms {
@@ -57,6 +67,9 @@ impl Directory {
         }
         for queue in changes.sites.iter().filter_map(|site| self.queue(*site)) {
             queue.listener().announce(LineMoved);
+        }
+        if changes.owes {
+            self.announce_owed();
         }
     }
 }

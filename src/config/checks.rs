@@ -46,6 +46,18 @@ pub(super) fn check(settings: &Settings) -> Result<(), ConfigError> {
         "site.slip_prefix is not 1 to 8 capital letters",
     );
     expect(
+        (1..=64).contains(&settings.delivery.parallel),
+        "delivery.parallel is out of range, expected 1 to 64",
+    );
+    expect(
+        settings.delivery.attempts > 0,
+        "delivery.attempts is 0, expected at least 1",
+    );
+    expect(
+        settings.delivery.lease > settings.delivery.send_timeout,
+        "delivery.lease is not longer than delivery.send_timeout: a message would be another's before its answer is there",
+    );
+    expect(
         !settings.rate_limit.window.is_zero(),
         "rate_limit.window is 0, expected a duration such as 60s",
     );
@@ -63,7 +75,7 @@ pub(super) fn check(settings: &Settings) -> Result<(), ConfigError> {
 }
 
 /// Those that mean never, at once or no time at all where they are 0.
-const fn durations(settings: &Settings) -> [(&'static str, Duration); 6] {
+const fn durations(settings: &Settings) -> [(&'static str, Duration); 10] {
     [
         ("database.query_timeout", settings.database.query_timeout),
         ("auth.access_token", settings.auth.access_token),
@@ -71,6 +83,10 @@ const fn durations(settings: &Settings) -> [(&'static str, Duration); 6] {
         ("server.read_timeout", settings.server.read_timeout),
         ("server.request_timeout", settings.server.request_timeout),
         ("queue.call_deadline", settings.queue.call_deadline),
+        ("delivery.look_every", settings.delivery.look_every),
+        ("delivery.send_timeout", settings.delivery.send_timeout),
+        ("delivery.lifetime", settings.delivery.lifetime),
+        ("delivery.breaker_rest", settings.delivery.breaker_rest),
     ]
 }
 

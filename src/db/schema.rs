@@ -250,6 +250,9 @@ diesel::table! {
         lease_until -> Nullable<Timestamptz>,
         created_at -> Timestamptz,
         settled_at -> Nullable<Timestamptz>,
+        destination -> Varchar,
+        first_attempt_at -> Nullable<Timestamptz>,
+        panics -> Int4,
     }
 }
 

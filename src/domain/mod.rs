@@ -2,6 +2,7 @@
 //!
 //! - [`board_text`]: what a display board shows of a station
 //! - [`business_number`]: Korean business registration numbers
+//! - [`delivery`]: how what is owed reaches others
 //! - [`edge_key`]: the keys by which gateways prove themselves
 //! - [`edge_time`]: when an edge's event took place
 //! - [`feed`]: readings that a gateway posts one by one
@@ -19,6 +20,7 @@
 
 pub mod board_text;
 pub mod business_number;
+pub mod delivery;
 pub mod edge_key;
 pub mod edge_time;
 pub mod feed;

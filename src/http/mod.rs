@@ -6,7 +6,7 @@
 //! - [`sessions`] is `/auth`; [`vehicles`], [`drivers`], [`stations`], [`edges`], [`queue`], [`weigh_records`] and
 //!   [`captures`] are named as their routes
 //! - [`edge_link`] is `/edge/link`, [`weigh_data`] is `/internal/weigh-data`, [`rearm`] is `/stations/{id}/rearm`
-//! - [`admin`] is `/admin`
+//! - [`admin`] is `/admin`, [`outbox`] is `/admin/outbox`
 //! - [`system`] is `/healthz`, `/readyz` and `/metrics`; [`docs`] is `/openapi.json` and `/docs`
 //!
 //! What handlers share: [`auth`] (roles as extractors), [`read`] (ids, filters, bodies), [`answer`] and [`error`] (how
@@ -51,6 +51,7 @@ pub mod guesses;
 pub mod hashing;
 pub mod limit;
 pub mod live;
+pub mod outbox;
 pub mod queue;
 pub mod read;
 pub mod rearm;
@@ -186,6 +187,9 @@ fn routes(config: &mut ServiceConfig) {
                 .service(edges::end_key)
                 .service(admin::list_actors)
                 .service(admin::restart_actor)
+                .service(outbox::list_outbox)
+                .service(outbox::retry_outbox)
+                .service(outbox::discard_outbox)
                 .wrap(from_fn(gate::gate)),
         )
         .service(system::healthz)

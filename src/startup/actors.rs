@@ -3,13 +3,14 @@
 use std::sync::Arc;
 
 use chrono::{TimeDelta, Utc};
+use uuid::Uuid;
 use weighbridge_protocol::Kilograms;
 use weighbridge_supervision::{Handle, Spec, Tree};
 
 use super::StartupError;
 use crate::{
     actors::{
-        courier,
+        courier::{Couriers, Route},
         directory::Directory,
         edge_link::LinkServices,
         housekeeping::Housekeeping,
@@ -93,7 +94,14 @@ impl Actors {
         tree.start(Spec::new("housekeeping", "housekeeping").on("delivery"), move || {
             Housekeeping::new(keeper.clone())
         })?;
-        courier::start_all(tree, repository)?;
+        let couriers = Couriers {
+            repository: repository.clone(),
+            settings: settings.delivery.clone(),
+            owner: node_name(),
+        };
+        for route in [Route::Erp, Route::Phones, Route::Messages] {
+            couriers.start(tree, route, None)?;
+        }
         for site in ground.sites {
             stations.start_site(site)?;
         }
@@ -112,4 +120,12 @@ impl Actors {
             stations,
         })
     }
+}
+
+/// This process among others that share a database: its machine, its number, and a word that no other process has.
+fn node_name() -> String {
+    let machine = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+    let machine: String = machine.trim().chars().take(60).collect();
+    let own = Uuid::new_v4().simple().to_string();
+    format!("{machine}-{}-{}", std::process::id(), &own[..8])
 }

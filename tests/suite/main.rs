@@ -12,6 +12,7 @@ mod architecture;
 mod breaking_actors;
 mod calling_trucks;
 mod deciding_on_captures;
+mod delivering;
 mod describing_the_api;
 mod feeding_by_http;
 mod finding_records;

@@ -30,6 +30,8 @@ pub struct Changes {
     /// Captures that no call explains.
     pub unassigned: usize,
     pub alarms: Vec<Alarm>,
+    /// Something is owed to others.
+    pub owes: bool,
 }
 
 /// Writes every changed row and what follows from it. Slip numbers come last.
@@ -92,6 +94,7 @@ fn changes(ledger: &Ledger) -> Changes {
             .collect(),
         unassigned: ledger.captures.values().filter(fresh).count(),
         alarms: ledger.alarms.clone(),
+        owes: !ledger.completed.is_empty(),
     }
 }
 
