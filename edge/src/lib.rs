@@ -1,6 +1,6 @@
 //! The gateway beside the scales: bytes of an indicator become weighings that are on disk before anybody is told.
 //!
-//! [`port`] → [`indicator`] → [`scale`] → [`buffer`] ⇒ [`link`]; beside them [`board`] and [`status`]. [`run`] wires them.
+//! [`port`] → [`indicator`] → [`scale`] → [`buffer`] ⇒ [`link`]; beside them [`board`], [`lamp`] and [`status`]. [`run`] wires them.
 
 pub mod board;
 pub mod buffer;
@@ -9,6 +9,7 @@ pub mod clock;
 pub mod config;
 pub mod exit;
 pub mod indicator;
+pub mod lamp;
 pub mod lines;
 pub mod link;
 pub mod port;
@@ -16,3 +17,4 @@ pub mod run;
 pub mod scale;
 pub mod status;
 pub mod telemetry;
+pub mod words;

@@ -5,13 +5,36 @@ use std::collections::BTreeMap;
 use tokio::sync::watch;
 use weighbridge_protocol::{Kilograms, link::messages::DeckState};
 
+use crate::words::Language;
+
 /// The two who may write a station's line.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Line {
-    /// The edge's text; none while the deck is empty.
-    pub edge: Option<String>,
+    /// The edge's word; none while the deck is empty.
+    pub edge: Option<Word>,
     /// The server's text: who is next.
-    pub server: Option<String>,
+    pub server: Option<ServerText>,
+}
+
+/// What the edge says of a deck.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Word {
+    Weighing,
+    /// On disk: the truck may leave.
+    Saved(Option<Kilograms>),
+    /// New weighings are refused, for the disk is full.
+    Refused,
+    Overload,
+    /// The indicator gives no weight.
+    Error,
+}
+
+/// The server's text for a line, in the languages that it has.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ServerText {
+    pub korean: String,
+    /// A server from before it knew English sends none.
+    pub english: Option<String>,
 }
 
 /// Every station's line. Whoever watches sees the newest and never holds up who writes.
@@ -21,17 +44,64 @@ pub struct Lines {
 }
 
 impl Line {
-    pub fn text(&self) -> &str {
-        self.edge.as_deref().or(self.server.as_deref()).unwrap_or_default()
+    /// The text, and by which name boards know the state: `called`, `weighing`, `saved` …
+    pub fn shown(&self, language: Language) -> (&'static str, String) {
+        match (&self.edge, &self.server) {
+            (Some(word), _) => (word.state(), word.text(language)),
+            (None, Some(text)) => ("called", text.text(language).to_owned()),
+            (None, None) => ("called", String::new()),
+        }
+    }
+}
+
+impl Word {
+    /// What the edge says of a deck; nothing while it is empty.
+    pub const fn of(state: DeckState, saved: Option<Kilograms>, refusing: bool) -> Option<Self> {
+        match state {
+            _ if refusing => Some(Self::Refused),
+            DeckState::Empty => None,
+            DeckState::Loaded | DeckState::Settling => Some(Self::Weighing),
+            DeckState::Captured => Some(Self::Saved(saved)),
+            DeckState::Overload => Some(Self::Overload),
+            DeckState::Error => Some(Self::Error),
+        }
+    }
+
+    pub const fn state(self) -> &'static str {
+        match self {
+            Self::Weighing => "weighing",
+            Self::Saved(_) => "saved",
+            Self::Refused => "refused",
+            Self::Overload => "overload",
+            Self::Error => "error",
+        }
+    }
+
+    pub fn text(self, language: Language) -> String {
+        match self {
+            Self::Saved(Some(weight)) => language
+                .text("board", "saved_weight")
+                .replace("{weight}", &whole(weight)),
+            _ => language.text("board", self.state()),
+        }
+    }
+}
+
+impl ServerText {
+    fn text(&self, language: Language) -> &str {
+        match (language, &self.english) {
+            (Language::En, Some(english)) => english,
+            _ => &self.korean,
+        }
     }
 }
 
 impl Lines {
-    pub fn say_for_edge(&self, station_id: i64, text: Option<String>) {
-        self.change(station_id, |line| &mut line.edge, text);
+    pub fn say_for_edge(&self, station_id: i64, word: Option<Word>) {
+        self.change(station_id, |line| &mut line.edge, word);
     }
 
-    pub fn say_for_server(&self, station_id: i64, text: Option<String>) {
+    pub fn say_for_server(&self, station_id: i64, text: Option<ServerText>) {
         self.change(station_id, |line| &mut line.server, text);
     }
 
@@ -39,30 +109,14 @@ impl Lines {
         self.lines.subscribe()
     }
 
-    fn change(&self, station_id: i64, who: impl FnOnce(&mut Line) -> &mut Option<String>, text: Option<String>) {
+    fn change<T: PartialEq>(&self, station_id: i64, who: impl FnOnce(&mut Line) -> &mut T, said: T) {
         self.lines.send_if_modified(|lines| {
             let line = who(lines.entry(station_id).or_default());
-            let changed = *line != text;
-            *line = text;
+            let changed = *line != said;
+            *line = said;
             changed
         });
     }
-}
-
-/// What the edge says of a deck, in the drivers' language; nothing while it is empty.
-pub fn deck_text(state: DeckState, saved: Option<Kilograms>, refusing: bool) -> Option<String> {
-    let text = match state {
-        _ if refusing => "저장불가".to_owned(),
-        DeckState::Empty => return None,
-        DeckState::Loaded | DeckState::Settling => "계량중".to_owned(),
-        DeckState::Captured => match saved {
-            Some(weight) => format!("저장 {} kg", whole(weight)),
-            None => "저장".to_owned(),
-        },
-        DeckState::Overload => "과적".to_owned(),
-        DeckState::Error => "계량불가".to_owned(),
-    };
-    Some(text)
 }
 
 /// `18340`, and `18340.5` only where there are such parts.
@@ -75,21 +129,41 @@ fn whole(weight: Kilograms) -> String {
 mod tests {
     use super::*;
 
+    fn shown(lines: &Lines, language: Language) -> String {
+        let lines = lines.watch();
+        let lines = lines.borrow();
+        lines.get(&1).map(|line| line.shown(language).1).unwrap_or_default()
+    }
+
     #[test]
     fn a_line_is_the_edges_while_the_deck_is_loaded_and_the_servers_else() {
         let lines = Lines::default();
-        let shown = |lines: &Lines| lines.watch().borrow().get(&1).map(|line| line.text().to_owned());
-        lines.say_for_server(1, Some("다음 12가3456".to_owned()));
-        lines.say_for_edge(1, deck_text(DeckState::Settling, None, false));
-        assert_eq!(shown(&lines).as_deref(), Some("계량중"));
-        lines.say_for_edge(
+        let say = |state, saved, refusing| lines.say_for_edge(1, Word::of(state, saved, refusing));
+        lines.say_for_server(
             1,
-            deck_text(DeckState::Captured, Some(Kilograms::from_whole(18_340)), false),
+            Some(ServerText {
+                korean: "12가3456 진입".to_owned(),
+                english: Some("12가3456 ENTER".to_owned()),
+            }),
         );
-        assert_eq!(shown(&lines).as_deref(), Some("저장 18340 kg"));
-        lines.say_for_edge(1, deck_text(DeckState::Empty, None, false));
-        assert_eq!(shown(&lines).as_deref(), Some("다음 12가3456"));
-        lines.say_for_edge(1, deck_text(DeckState::Empty, None, true));
-        assert_eq!(shown(&lines).as_deref(), Some("저장불가"));
+        say(DeckState::Settling, None, false);
+        assert_eq!(shown(&lines, Language::Ko), "계량중");
+        say(DeckState::Captured, Some(Kilograms::from_whole(18_340)), false);
+        assert_eq!(shown(&lines, Language::Ko), "저장 18340 kg");
+        assert_eq!(shown(&lines, Language::En), "SAVED 18340 kg");
+        say(DeckState::Empty, None, false);
+        assert_eq!(shown(&lines, Language::Ko), "12가3456 진입");
+        assert_eq!(shown(&lines, Language::En), "12가3456 ENTER");
+        say(DeckState::Empty, None, true);
+        assert_eq!(shown(&lines, Language::Ko), "저장불가");
+    }
+
+    #[test]
+    fn an_older_servers_text_is_shown_as_it_is_on_an_english_board() {
+        let text = ServerText {
+            korean: "12가3456 진입".to_owned(),
+            english: None,
+        };
+        assert_eq!(text.text(Language::En), "12가3456 진입");
     }
 }

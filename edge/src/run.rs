@@ -3,31 +3,36 @@
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use actix_rt::{Arbiter, System};
+use futures_util::future::join_all;
 use tokio::{
     signal::unix::{Signal, SignalKind, signal},
     sync::{Notify, watch},
+    time::timeout,
 };
 use tracing::{error, info};
 use weighbridge_protocol::{indicators::Decoder, link::messages::StationState};
 use weighbridge_supervision::{Handle, Policy, Spec, Tree};
 
 use crate::{
-    board::Board,
+    board::{Board, BoardState, Seen},
     buffer::{Buffer, BufferError, BufferFile, DirectoryLock, Salvaged},
     cli,
     clock::Clock,
     config::{self, Config},
     exit::Exit,
     indicator::{Hearing, Indicator},
+    lamp::{self, Lamp, LampState, server::ServerWords},
     lines::Lines,
     link::{Link, LinkStatus, Needs},
     port::{Plug, Port},
     scale::{self, Announcements, Deck, Scale},
-    status::{Sources, StationSource, StatusPage},
+    status::{LampSource, Sources, StationSource, StatusPage},
 };
 
 /// All that is in hand is finished within this after SIGTERM.
 const DRAIN_WITHIN: Duration = Duration::from_secs(8);
+/// Lamps have this long to show red before the rest ends.
+const RED_WITHIN: Duration = Duration::from_secs(2);
 /// An indicator that says nothing for this long is down,
 const SILENCE_LIMIT: Duration = Duration::from_secs(3);
 /// or one that is asked and leaves so many rounds of requests unanswered.
@@ -55,6 +60,7 @@ pub fn run(config: Config) -> Result<(), Exit> {
             () = told.heard() => (),
         }
         info!("ending: what is in hand is finished first");
+        yard.lamps.end().await;
         let late = tree.drain(DRAIN_WITHIN).await;
         if late.is_empty() {
             Ok(())
@@ -102,6 +108,14 @@ struct Yard {
     address: String,
     ports: usize,
     tried: watch::Receiver<usize>,
+    lamps: Lamps,
+}
+
+/// The lamps that are to be red when this process ends.
+#[derive(Debug)]
+struct Lamps {
+    ending: watch::Sender<bool>,
+    states: Vec<watch::Receiver<LampState>>,
 }
 
 /// What one station has for the others.
@@ -117,6 +131,7 @@ struct Common<'a> {
     clock: Clock,
     buffer: Handle<Buffer>,
     lines: Arc<Lines>,
+    words: Arc<ServerWords>,
     tried: Arc<watch::Sender<usize>>,
 }
 
@@ -130,16 +145,22 @@ impl Yard {
             clock,
             buffer: buffer.clone(),
             lines: Arc::default(),
+            words: Arc::default(),
             tried: Arc::new(tried),
         };
         tree.supervisor("stations").map_err(internal)?;
         let stations = config.stations.iter().map(|station| common.start_station(station));
         let wired: Vec<Wired> = stations.collect::<Result<_, _>>()?;
+        let link = common.start_link(&config, committed, &wired)?;
+        let (ending, is_ending) = watch::channel(false);
+        let lamps = common.start_lamps(config.signals, &wired, &link, &is_ending)?;
+        let states = lamps.iter().map(|lamp| lamp.state.clone()).collect();
         let sources = Arc::new(Sources {
             directory: config.data_dir.clone(),
             buffer,
-            link: common.start_link(&config, committed, &wired)?,
-            boards: start_boards(tree, config.boards, &common.lines)?,
+            link,
+            lamps,
+            boards: common.start_boards(config.boards, &wired)?,
             stations: wired.into_iter().map(|wired| wired.source).collect(),
             tree: tree.clone(),
         });
@@ -150,6 +171,7 @@ impl Yard {
             address: config.data_dir.join("status.sock").display().to_string(),
             ports: config.stations.len(),
             tried: was_tried,
+            lamps: Lamps { ending, states },
         })
     }
 
@@ -162,6 +184,20 @@ impl Yard {
             std::process::id(),
             self.address
         ))
+    }
+}
+
+impl Lamps {
+    /// Lets every lamp show red for the last time. One whose unit is away is not waited for.
+    async fn end(&self) {
+        self.ending.send_replace(true);
+        let shown = self.states.iter().cloned().map(|mut state| async move {
+            // A lamp that is gone can show nothing more.
+            drop(state.wait_for(|state| state.ended || !state.connected).await);
+        });
+        if timeout(RED_WITHIN, join_all(shown)).await.is_err() {
+            error!("a lamp was not seen red within {RED_WITHIN:?}");
+        }
     }
 }
 
@@ -249,6 +285,7 @@ impl Common<'_> {
             scales: wired.iter().map(scale).collect(),
             decks: wired.iter().map(|wired| wired.deck.clone()).collect(),
             lines: Arc::clone(&self.lines),
+            lamps: Arc::clone(&self.words),
             shown: watch::Sender::new(LinkStatus::default()),
         });
         let shown = needs.shown.subscribe();
@@ -256,6 +293,73 @@ impl Common<'_> {
         self.tree
             .start(Spec::new("link", "link").on("link"), link)
             .map_err(internal)?;
+        Ok(shown)
+    }
+
+    fn start_lamps(
+        &self,
+        signals: Vec<config::Signal>,
+        wired: &[Wired],
+        link: &watch::Receiver<LinkStatus>,
+        ending: &watch::Receiver<bool>,
+    ) -> Result<Vec<LampSource>, Exit> {
+        let mut sources = Vec::new();
+        for signal in signals {
+            let at_station = |wired: &&Wired| wired.source.station_id == signal.station;
+            let Some(deck) = wired.iter().find(at_station).map(|wired| wired.deck.clone()) else {
+                continue;
+            };
+            let seen = lamp::Seen {
+                deck,
+                link: link.clone(),
+                words: self.words.watch(),
+                ending: ending.clone(),
+            };
+            let (state, shown) = watch::channel(LampState::default());
+            sources.push(LampSource {
+                id: signal.id.clone(),
+                station_id: signal.station,
+                state: shown,
+            });
+            let (signal, state) = (Arc::new(signal), Arc::new(state));
+            let spec = Spec::new("lamp", format!("lamp-{}", signal.id)).on("boards");
+            self.tree
+                .start(spec, move || {
+                    Lamp::new(Arc::clone(&signal), seen.clone(), Arc::clone(&state))
+                })
+                .map_err(internal)?;
+        }
+        Ok(sources)
+    }
+
+    fn start_boards(
+        &self,
+        boards: Vec<config::Board>,
+        wired: &[Wired],
+    ) -> Result<BTreeMap<String, watch::Receiver<BoardState>>, Exit> {
+        let mut shown = BTreeMap::new();
+        for board in boards {
+            let of_board = |wired: &&Wired| board.stations.first() == Some(&wired.source.station_id);
+            // A board without stations shows nothing, whichever deck it looks at.
+            let Some(deck) = wired
+                .iter()
+                .find(of_board)
+                .or(wired.first())
+                .map(|wired| wired.deck.clone())
+            else {
+                continue;
+            };
+            let (state, seen) = watch::channel(BoardState::default());
+            shown.insert(board.id.clone(), seen);
+            let lines = self.lines.watch();
+            let (board, seen, state) = (Arc::new(board), Seen { lines, deck }, Arc::new(state));
+            let spec = Spec::new("board", format!("board-{}", board.id)).on("boards");
+            self.tree
+                .start(spec, move || {
+                    Board::new(Arc::clone(&board), seen.clone(), Arc::clone(&state))
+                })
+                .map_err(internal)?;
+        }
         Ok(shown)
     }
 
@@ -273,25 +377,6 @@ impl Common<'_> {
             .on("stations");
         self.tree.start(spec, make).map_err(internal)
     }
-}
-
-fn start_boards(
-    tree: &Tree,
-    boards: Vec<config::Board>,
-    lines: &Arc<Lines>,
-) -> Result<BTreeMap<String, watch::Receiver<bool>>, Exit> {
-    let mut shown = BTreeMap::new();
-    for board in boards {
-        let (is_shown, seen) = watch::channel(false);
-        shown.insert(board.id.clone(), seen);
-        let (board, lines, is_shown) = (Arc::new(board), Arc::clone(lines), Arc::new(is_shown));
-        let spec = Spec::new("board", format!("board-{}", board.id)).on("boards");
-        tree.start(spec, move || {
-            Board::new(Arc::clone(&board), Arc::clone(&lines), Arc::clone(&is_shown))
-        })
-        .map_err(internal)?;
-    }
-    Ok(shown)
 }
 
 fn internal(error: impl std::error::Error) -> Exit {

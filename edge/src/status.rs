@@ -26,8 +26,10 @@ use weighbridge_protocol::{
 use weighbridge_supervision::{Handle, Tree};
 
 use crate::{
+    board::BoardState,
     buffer::{Buffer, Salvaged, keeper::AskStatus},
     indicator::Hearing,
+    lamp::LampState,
     link::{LinkState, LinkStatus},
     scale::Deck,
 };
@@ -49,8 +51,9 @@ pub struct Sources {
     pub buffer: Handle<Buffer>,
     pub link: watch::Receiver<LinkStatus>,
     pub stations: Vec<StationSource>,
-    /// By the board's id, whether it takes its text.
-    pub boards: BTreeMap<String, watch::Receiver<bool>>,
+    /// By the board's id, how it is.
+    pub boards: BTreeMap<String, watch::Receiver<BoardState>>,
+    pub lamps: Vec<LampSource>,
     pub tree: Tree,
 }
 
@@ -61,6 +64,13 @@ pub struct StationSource {
     pub protocol: String,
     pub deck: watch::Receiver<Option<Deck>>,
     pub hearing: watch::Receiver<Hearing>,
+}
+
+#[derive(Debug)]
+pub struct LampSource {
+    pub id: String,
+    pub station_id: i64,
+    pub state: watch::Receiver<LampState>,
 }
 
 /// The answer, as `weighbridge-edge status --json` prints it.
@@ -82,6 +92,7 @@ struct Status {
     unknown_stations: Vec<i64>,
     stations: Vec<StationStatus>,
     boards: Vec<BoardStatus>,
+    lamps: Vec<LampStatus>,
     /// Actors that start anew again and again.
     failed: Vec<String>,
 }
@@ -101,7 +112,16 @@ struct StationStatus {
 #[derive(Debug, Serialize)]
 struct BoardStatus {
     id: String,
-    connected: bool,
+    #[serde(flatten)]
+    state: BoardState,
+}
+
+#[derive(Debug, Serialize)]
+struct LampStatus {
+    id: String,
+    station_id: i64,
+    #[serde(flatten)]
+    state: LampState,
 }
 
 impl StatusPage {
@@ -165,14 +185,23 @@ async fn status(sources: &Sources) -> Result<String, String> {
         boards: sources
             .boards
             .iter()
-            .map(|(id, connected)| BoardStatus {
+            .map(|(id, state)| BoardStatus {
                 id: id.clone(),
-                connected: *connected.borrow(),
+                state: state.borrow().clone(),
             })
             .collect(),
+        lamps: sources.lamps.iter().map(lamp).collect(),
         failed: sources.tree.failed(),
     };
     serde_json::to_string(&status).map_err(|error| error.to_string())
+}
+
+fn lamp(source: &LampSource) -> LampStatus {
+    LampStatus {
+        id: source.id.clone(),
+        station_id: source.station_id,
+        state: source.state.borrow().clone(),
+    }
 }
 
 fn station(source: &StationSource) -> StationStatus {

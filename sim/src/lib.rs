@@ -17,6 +17,7 @@ mod error;
 pub mod fault;
 pub mod http;
 pub mod indicator;
+pub mod lamp;
 pub mod load;
 pub mod run;
 #[cfg(test)]

@@ -22,7 +22,7 @@ use crate::{
         station_view::{StationView, StationViews},
         wait_queue::{CallNext, Called, Cancel, CheckIn, Entry, ExpireCalls, Joined, Line},
     },
-    domain::board_text::board_text,
+    domain::board_text::Sign,
 };
 
 const BETWEEN_LOOKS: Duration = Duration::from_secs(2);
@@ -67,7 +67,7 @@ pub struct Queue {
     directory: Directory,
     live: Listener<QueueChanged>,
     /// What each station's line of its board was last asked to show.
-    boards: BTreeMap<i64, String>,
+    boards: BTreeMap<i64, Sign>,
     /// One look at a time; what happens meanwhile asks for another.
     looking: bool,
     look_again: bool,
@@ -138,8 +138,8 @@ impl Queue {
     }
 
     fn show_on_board(&mut self, station: &StationView) {
-        let text = board_text(station.is_open, station.current_vehicle.as_deref());
-        if self.boards.get(&station.id) == Some(&text) {
+        let sign = Sign::of(station.is_open, station.current_vehicle.as_deref());
+        if self.boards.get(&station.id) == Some(&sign) {
             return;
         }
         let Some(link) = station.edge_id.and_then(|edge| self.directory.edge_link(edge)) else {
@@ -148,11 +148,11 @@ impl Queue {
         if link
             .tell(ShowOnBoard {
                 station_id: station.id,
-                text: text.clone(),
+                sign: sign.clone(),
             })
             .is_ok()
         {
-            self.boards.insert(station.id, text);
+            self.boards.insert(station.id, sign);
         }
     }
 }

@@ -1,6 +1,6 @@
 //! The rules, without actor, SQL, HTTP or clock: values come in, values go out, time is an argument.
 //!
-//! - [`board_text`]: what a display board shows of a station
+//! - [`board_text`]: what a display board and a lamp show of a station
 //! - [`business_number`]: Korean business registration numbers
 //! - [`delivery`]: how what is owed reaches others
 //! - [`edge_key`]: the keys by which gateways prove themselves

@@ -58,7 +58,15 @@ pub(super) fn checked(config: &Config) -> Result<(), Exit> {
         writeln!(
             text,
             "board {} tcp://{} {}, stations {:?}",
-            board.id, board.address, board.format.id, board.stations
+            board.id, board.address, board.format.declaration.id, board.stations
+        )
+        .map_err(internal)?;
+    }
+    for signal in &config.signals {
+        writeln!(
+            text,
+            "signal {} tcp://{} unit {}, station {}, coils counted from 0: red {}, green {}",
+            signal.id, signal.address, signal.unit, signal.station, signal.red, signal.green
         )
         .map_err(internal)?;
     }

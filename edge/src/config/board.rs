@@ -1,68 +1,73 @@
-//! The wire formats of display boards, as declared in `config/boards/*.toml`.
+//! `[[board]]`: a display board, its declaration, and what the site chose.
 
-use serde::Deserialize;
+use std::path::Path;
 
-use super::nearest;
+use super::{AddressError, HostPort, file, nearest};
+use crate::{board::Format, words::Language};
 
-/// Every shipped declaration, carried in the binary.
-const SHIPPED: [&str; 1] = [include_str!("../../../config/boards/plain.toml")];
-
-/// How a board wants its text.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct BoardFormat {
+/// A display board.
+#[derive(Clone, Debug)]
+pub struct Board {
     pub id: String,
-    pub name: String,
-    charset: Charset,
-    line_separator: String,
-    end: String,
+    pub address: HostPort,
+    pub format: Format,
+    pub language: Language,
+    /// The stations that own its lines, in order.
+    pub stations: Vec<i64>,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
-enum Charset {
-    #[serde(rename = "UTF-8")]
-    Utf8,
-}
-
-impl BoardFormat {
-    /// The declaration with this id.
-    ///
-    /// # Errors
-    /// What was expected instead.
-    pub fn shipped(id: &str) -> Result<Self, String> {
-        let formats = SHIPPED.map(toml::from_str::<Self>);
-        let mut known = Vec::new();
-        for format in formats {
-            let format = format.map_err(|error| format!("a shipped declaration is wrong: {error}"))?;
-            if format.id == id {
-                return Ok(format);
+/// Judges the `n`th board. `beside` is the folder of the configuration, where a board's own declaration may lie.
+pub(super) fn judge(
+    n: usize,
+    file: file::Board,
+    stations: &[i64],
+    beside: &Path,
+    problems: &mut Vec<String>,
+) -> Option<Board> {
+    let mut wrong = |problem: String| problems.push(format!("board[{n}].{problem}"));
+    let address = file.address.strip_prefix("tcp://").unwrap_or_default().parse();
+    let address = address
+        .map_err(|_: AddressError| wrong(format!("address is {:?}, expected tcp://host:port", file.address)))
+        .ok();
+    let mut format = Format::named(&file.protocol, beside)
+        .map_err(|problem| wrong(format!("protocol is {:?}, {problem}", file.protocol)))
+        .ok();
+    if let Some(format) = &mut format {
+        for (key, value) in &file.options {
+            if let Err(problem) = format.set(key, &value.to_string()) {
+                wrong(format!("options: {problem}"));
             }
-            known.push(format.id);
         }
-        let known: Vec<&str> = known.iter().map(String::as_str).collect();
-        Err(format!("expected {}", nearest(id, &known)))
     }
-
-    /// The bytes that show these lines, whatever was shown before.
-    pub fn encode(&self, lines: &[String]) -> Vec<u8> {
-        let Charset::Utf8 = self.charset;
-        format!("{}{}", lines.join(&self.line_separator), self.end).into_bytes()
+    let language = file
+        .language
+        .as_deref()
+        .map_or(Some(Language::default()), Language::named);
+    if language.is_none() {
+        let expected = nearest(file.language.as_deref().unwrap_or_default(), &["ko", "en"]);
+        wrong(format!(
+            "language is {:?}, expected {expected}",
+            file.language.unwrap_or_default()
+        ));
     }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn plain_text_is_lines_joined_by_lf_and_ended_by_crlf() {
-        let plain = BoardFormat::shipped("plain").unwrap();
-        let lines = ["1 계량중".to_owned(), "2".to_owned()];
-        assert_eq!(plain.encode(&lines), "1 계량중\n2\r\n".as_bytes());
+    let named = file.stations.unwrap_or_else(|| stations.to_vec());
+    for id in named.iter().filter(|id| !stations.contains(id)) {
+        wrong(format!("stations names {id}, expected the id of a [[station]]"));
     }
-
-    #[test]
-    fn an_unknown_format_names_the_known_ones() {
-        assert_eq!(BoardFormat::shipped("dabit").unwrap_err(), "expected one of plain");
+    if let Some(format) = format
+        .as_ref()
+        .filter(|format| format.repeats_frames() && named.len() != 1)
+    {
+        let protocol = &format.declaration.id;
+        wrong(format!(
+            "stations is {named:?}, expected one station: {protocol} repeats the frames of one indicator"
+        ));
     }
+    Some(Board {
+        id: file.id,
+        address: address?,
+        format: format?,
+        language: language?,
+        stations: named,
+    })
 }

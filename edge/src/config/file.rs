@@ -14,6 +14,8 @@ pub(super) struct File {
     pub station: Vec<Station>,
     #[serde(default)]
     pub board: Vec<Board>,
+    #[serde(default)]
+    pub signal: Vec<Signal>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -44,6 +46,39 @@ pub(super) struct Board {
     pub address: String,
     pub protocol: String,
     pub stations: Option<Vec<i64>>,
+    pub language: Option<String>,
+    #[serde(default)]
+    pub options: BTreeMap<String, Plain>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Signal {
+    pub id: String,
+    pub station: i64,
+    pub address: String,
+    #[serde(default = "one")]
+    pub unit: u8,
+    /// Whether the numbers below begin at 0 or at 1.
+    #[serde(default)]
+    pub count_from: u16,
+    pub red: u16,
+    pub green: u16,
+    pub alone_after_ms: Option<u64>,
+    pub barrier: Option<Barrier>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Barrier {
+    pub open: u16,
+    pub close: Option<u16>,
+    pub occupied: Option<u16>,
+    pub pulse_ms: Option<u64>,
+}
+
+const fn one() -> u8 {
+    1
 }
 
 /// An option's value; `--set` writes the same as text.

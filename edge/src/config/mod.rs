@@ -1,15 +1,17 @@
 //! `edge.toml`: read, judged as a whole, and turned into values that need no second look.
 //!
 //! - [`address`]: hosts, ports and the link's URL
-//! - [`board`]: the declared formats of display boards
+//! - [`board`]: display boards, each with its declaration
 //! - [`choices`]: what `--set` and `[station.options]` take
 //! - [`problem`]: how a mistake is said
+//! - [`signal`]: lamps and barriers
 
 pub mod address;
 pub mod board;
 pub mod choices;
 mod file;
 mod problem;
+pub mod signal;
 
 use std::{
     collections::HashSet,
@@ -28,10 +30,11 @@ use weighbridge_protocol::{
 
 use crate::port::PortAddress;
 pub use address::{AddressError, HostPort, LinkUrl};
-pub use board::BoardFormat;
+pub use board::Board;
 pub use choices::Choices;
 pub use problem::ConfigError;
 pub(crate) use problem::nearest;
+pub use signal::{BarrierCoils, Signal};
 
 /// Settings from the environment begin with this, their parts parted by two underscores; they win over the file.
 pub const ENVIRONMENT: &str = "WEIGHBRIDGE_EDGE__";
@@ -43,6 +46,7 @@ pub struct Config {
     pub server: Server,
     pub stations: Vec<Station>,
     pub boards: Vec<Board>,
+    pub signals: Vec<Signal>,
 }
 
 /// Where the events go.
@@ -68,16 +72,6 @@ pub struct Station {
     pub capture: CaptureSettings,
 }
 
-/// A display board.
-#[derive(Clone, Debug)]
-pub struct Board {
-    pub id: String,
-    pub address: HostPort,
-    pub format: BoardFormat,
-    /// The stations that own its lines, in order.
-    pub stations: Vec<i64>,
-}
-
 impl Config {
     /// Reads and judges a configuration, the environment included.
     pub fn read(path: &Path) -> Result<Self, ConfigError> {
@@ -91,7 +85,8 @@ impl Config {
             .extract()
             .map_err(|errors| refuse(errors.into_iter().map(|error| problem::said_by(&error)).collect()))?;
         let mut problems = Vec::new();
-        let config = judge(file, &mut problems);
+        let beside = path.parent().unwrap_or(Path::new(""));
+        let config = judge(file, beside, &mut problems);
         match config {
             Some(config) if problems.is_empty() => Ok(config),
             _ => Err(refuse(problems)),
@@ -99,7 +94,7 @@ impl Config {
     }
 }
 
-fn judge(file: file::File, problems: &mut Vec<String>) -> Option<Config> {
+fn judge(file: file::File, beside: &Path, problems: &mut Vec<String>) -> Option<Config> {
     if file.data_dir.as_os_str().is_empty() {
         problems.push("data_dir is \"\", expected a folder such as /var/lib/weighbridge-edge".to_owned());
     }
@@ -125,11 +120,12 @@ fn judge(file: file::File, problems: &mut Vec<String>) -> Option<Config> {
         stations.iter().map(|station| station.port.place()),
         problems,
     );
+    let ids: Vec<i64> = stations.iter().map(|station| station.id).collect();
     let boards: Vec<_> = file
         .board
         .into_iter()
         .enumerate()
-        .filter_map(|(n, board)| self::board(n, board, &stations, problems))
+        .filter_map(|(n, board)| board::judge(n, board, &ids, beside, problems))
         .collect();
     once("board", "id", boards.iter().map(|board| board.id.clone()), problems);
     once(
@@ -138,11 +134,19 @@ fn judge(file: file::File, problems: &mut Vec<String>) -> Option<Config> {
         boards.iter().map(|board| board.address.to_string()),
         problems,
     );
+    let signals: Vec<_> = file
+        .signal
+        .iter()
+        .enumerate()
+        .filter_map(|(n, signal)| signal::judge(n, signal, &ids, problems))
+        .collect();
+    once("signal", "id", signals.iter().map(|signal| signal.id.clone()), problems);
     Some(Config {
         data_dir: file.data_dir,
         server: server?,
         stations,
         boards,
+        signals,
     })
 }
 
@@ -264,27 +268,5 @@ fn station(n: usize, file: &file::Station, problems: &mut Vec<String>) -> Option
         protocol: protocol?,
         options: choices.options,
         capture: capture?,
-    })
-}
-
-fn board(n: usize, file: file::Board, stations: &[Station], problems: &mut Vec<String>) -> Option<Board> {
-    let mut wrong = |problem: String| problems.push(format!("board[{n}].{problem}"));
-    let address = file.address.strip_prefix("tcp://").unwrap_or_default().parse();
-    let address = address
-        .map_err(|_: AddressError| wrong(format!("address is {:?}, expected tcp://host:port", file.address)))
-        .ok();
-    let format = BoardFormat::shipped(&file.protocol)
-        .map_err(|problem| wrong(format!("protocol is {:?}, {problem}", file.protocol)))
-        .ok();
-    let known: Vec<i64> = stations.iter().map(|station| station.id).collect();
-    let named = file.stations.unwrap_or_else(|| known.clone());
-    for id in named.iter().filter(|id| !known.contains(id)) {
-        wrong(format!("stations names {id}, expected the id of a [[station]]"));
-    }
-    Some(Board {
-        id: file.id,
-        address: address?,
-        format: format?,
-        stations: named,
     })
 }

@@ -21,6 +21,7 @@ use crate::{
         commit::CommandOutcome,
         keeper::{BeginCommand, EndCommand, LinkClosed, LinkHeard, LinkOpened, SendMore},
     },
+    lines::ServerText,
     scale::{Rearm, Unlinked, Welcomed},
 };
 
@@ -226,7 +227,12 @@ impl<'a> Conversation<'a> {
             );
         }
         for settings in &welcome.stations {
-            needs.lines.say_for_server(settings.station_id, settings.board.clone());
+            let text = settings.board.clone().map(|korean| ServerText {
+                korean,
+                english: settings.board_en.clone(),
+            });
+            needs.lines.say_for_server(settings.station_id, text);
+            needs.lamps.say(settings.station_id, settings.lamp);
             let told = needs.scales.get(&settings.station_id).map(|scale| {
                 scale.tell(Welcomed {
                     capture: settings.capture,
@@ -254,13 +260,18 @@ impl<'a> Conversation<'a> {
                 t,
                 clock: self.needs.clock.now(),
             }),
-            FromServer::Board { station_id, text } => self.needs.lines.say_for_server(station_id, Some(text)),
-            FromServer::Signal { station_id, lamp } => {
-                info!(
-                    station.id = station_id,
-                    lamp, "station {station_id} has no lamp for {lamp}"
-                );
+            FromServer::Board {
+                station_id,
+                text,
+                text_en,
+            } => {
+                let text = ServerText {
+                    korean: text,
+                    english: text_en,
+                };
+                self.needs.lines.say_for_server(station_id, Some(text));
             }
+            FromServer::Signal { station_id, lamp } => self.needs.lamps.say(station_id, Some(lamp)),
             FromServer::Command {
                 id,
                 station_id,

@@ -31,6 +31,7 @@ use crate::{
     buffer::Buffer,
     clock::Clock,
     config::Server,
+    lamp::server::ServerWords,
     lines::Lines,
     scale::{Deck, Scale},
 };
@@ -55,6 +56,7 @@ pub struct Needs {
     pub scales: BTreeMap<i64, Handle<Scale>>,
     pub decks: Vec<watch::Receiver<Option<Deck>>>,
     pub lines: Arc<Lines>,
+    pub lamps: Arc<ServerWords>,
     pub shown: watch::Sender<LinkStatus>,
 }
 

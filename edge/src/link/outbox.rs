@@ -145,6 +145,7 @@ mod tests {
                 at: DateTime::default(),
             },
             refusing: false,
+            raw: Vec::new().into(),
         }
     }
 

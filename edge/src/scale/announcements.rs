@@ -15,7 +15,7 @@ use weighbridge_protocol::{
     scale::{self, Scale as CaptureLogic},
 };
 
-use crate::lines::{Lines, deck_text};
+use crate::lines::{Lines, Word};
 
 /// Where a scale's news go. None of these ever waits for who listens.
 #[derive(Clone, Debug)]
@@ -29,6 +29,8 @@ pub struct Announcements {
 pub struct Deck {
     pub live: LiveReading,
     pub refusing: bool,
+    /// The bytes of the frame that said so; none while the indicator is silent.
+    pub raw: Arc<[u8]>,
 }
 
 impl Announcements {
@@ -53,7 +55,7 @@ impl Announcements {
     ) {
         let state = logic.deck();
         self.lines
-            .say_for_edge(station_id, deck_text(state, saved(logic), refusing));
+            .say_for_edge(station_id, Word::of(state, saved(logic), refusing));
         let live = LiveReading {
             station_id,
             weight: reading.and_then(|reading| reading.kg),
@@ -62,7 +64,8 @@ impl Announcements {
             state: if refusing { DeckState::Error } else { state },
             at,
         };
-        self.deck.send_replace(Some(Deck { live, refusing }));
+        let raw = reading.map(|reading| reading.raw.as_slice()).unwrap_or_default().into();
+        self.deck.send_replace(Some(Deck { live, refusing, raw }));
     }
 }
 

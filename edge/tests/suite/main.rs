@@ -4,6 +4,7 @@
     reason = "a test that cannot go on says so by a panic, in its helpers too"
 )]
 
+mod driving_boards;
 mod hearing_an_indicator;
 mod keeping_events_on_disk;
 mod losing_the_link;
@@ -12,4 +13,5 @@ mod reading_its_configuration;
 mod replaying_bytes;
 mod support;
 mod surviving_a_kill;
+mod switching_lamps;
 mod weighing_a_truck;

@@ -96,6 +96,7 @@ fn the_servers_text_stands_on_the_board_while_the_deck_is_empty() {
     server.say(FromServer::Board {
         station_id: 1,
         text: "다음 34나5678".to_owned(),
+        text_en: Some("34나5678 NEXT".to_owned()),
     });
     board.until_shows("다음 34나5678");
     site.deck.weighs(18_340);

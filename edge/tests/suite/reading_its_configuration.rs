@@ -119,7 +119,7 @@ fn a_board_names_stations_that_are_there() {
     check(
         "[[station]]",
         board,
-        "board[0].protocol is \"plane\", expected \"plain\", which is nearest",
+        "board[0].protocol is \"plane\", expected a file such as \"board.toml\", or \"plain\", which is nearest",
     );
     check(
         "[[station]]",
@@ -178,5 +178,60 @@ fn without_an_edge_the_status_says_so() {
         String::from_utf8(output.stderr)
             .unwrap()
             .contains("no weighbridge-edge runs with data_dir")
+    );
+}
+
+#[test]
+fn mistakes_of_boards_and_lamps_say_key_value_and_expectation() {
+    let section = |text: &str| format!("{text}\n[[station]]");
+    let board = |more: &str| {
+        section(&format!(
+            "[[board]]\nid = \"gate\"\naddress = \"tcp://192.168.0.50:5000\"\n{more}"
+        ))
+    };
+    check(
+        "[[station]]",
+        &board("protocol = \"dabit\"\nlanguage = \"kr\""),
+        "board[0].language is \"kr\", expected \"ko\", which is nearest",
+    );
+    check(
+        "[[station]]",
+        &board("protocol = \"dabit\"\n[board.options]\nevery_ms = 50"),
+        "board[0].options: every_ms is \"50\", expected 300 to 60000",
+    );
+    check(
+        "[[station]]",
+        &board("protocol = \"repeater\"\nstations = [1, 1]"),
+        "board[0].stations is [1, 1], expected one station",
+    );
+    check(
+        "[[station]]",
+        &board("protocol = \"none.toml\""),
+        "board[0].protocol is \"none.toml\", expected a readable file",
+    );
+    let signal = |more: &str| {
+        section(&format!(
+            "[[signal]]\nid = \"gate\"\nstation = 1\naddress = \"tcp://192.168.0.60:502\"\n{more}"
+        ))
+    };
+    check(
+        "[[station]]",
+        &signal("red = 1\ngreen = 3"),
+        "signal[0].green is 3, expected a neighbour of red (1)",
+    );
+    check(
+        "[[station]]",
+        &signal("count_from = 1\nred = 0\ngreen = 1"),
+        "signal[0].red is 0, expected a number from 1 on",
+    );
+    check(
+        "[[station]]",
+        &signal("red = 0\ngreen = 1\n[signal.barrier]\nopen = 2\nclose = 3"),
+        "signal[0].barrier.close is given without barrier.occupied",
+    );
+    check(
+        "[[station]]",
+        &signal("red = 0\ngreen = 1\n[signal.barrier]\nopen = 1"),
+        "signal[0].barrier: a coil is given twice",
     );
 }

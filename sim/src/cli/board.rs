@@ -4,7 +4,7 @@ use std::{net::SocketAddr, sync::Arc};
 
 use weighbridge_sim::{
     SimError,
-    board::Board,
+    board::{Board, Speech},
     control::{Command, Control, HELP, Obeys},
 };
 
@@ -13,6 +13,9 @@ use weighbridge_sim::{
 pub struct Args {
     #[arg(long, default_value = "127.0.0.1:5000", value_name = "ADDRESS")]
     listen: SocketAddr,
+    /// What it understands
+    #[arg(long, value_enum, default_value_t, value_name = "NAME")]
+    protocol: Speech,
     /// Where the control port listens (`board off`, `board slow 2`, `board on`)
     #[arg(long, default_value = "127.0.0.1:0", value_name = "ADDRESS")]
     control: SocketAddr,
@@ -22,7 +25,7 @@ struct Alone(Board);
 
 impl Args {
     pub async fn run(self, stopped: impl Future<Output = ()>) -> Result<(), SimError> {
-        let board = Arc::new(Alone(Board::start(self.listen).await?));
+        let board = Arc::new(Alone(Board::speaking(self.protocol, self.listen).await?));
         let control = Control::start(self.control, Arc::clone(&board)).await?;
         println!(
             "READY pid={} addr={} control={}",

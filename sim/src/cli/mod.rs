@@ -3,6 +3,7 @@
 mod board;
 mod check;
 mod indicator;
+mod lamp;
 mod protocols;
 mod run;
 mod site;
@@ -21,7 +22,8 @@ Start with `weighbridge-sim run`: a whole yard on this machine, nothing else nee
   weighbridge-sim run --speed 5 --trucks 20
   weighbridge-sim yard --server http://127.0.0.1:8080 --login admin --dir /tmp/yard
   weighbridge-sim indicator --port /tmp/scale --protocol cas22
-  weighbridge-sim board --listen 127.0.0.1:5000
+  weighbridge-sim board --listen 127.0.0.1:5000 --protocol dabit
+  weighbridge-sim lamp --listen 127.0.0.1:5020
   weighbridge-sim check --truth /tmp/yard/truth.jsonl --database-url postgres://…
 
 Faults come from the control port, whose address stands in the READY line:
@@ -47,6 +49,8 @@ enum Command {
     Indicator(indicator::Args),
     /// One display board that prints what it shows
     Board(board::Args),
+    /// One Modbus TCP unit with coils for lamps and a barrier, that prints what they are
+    Lamp(lamp::Args),
     /// Compare a yard's record of the truth with what the server has
     Check(check::Args),
     /// The protocols that the indicators speak
@@ -90,6 +94,7 @@ fn work(command: Command) -> Result<ExitCode, SimError> {
             Command::Yard(args) => args.run(stopped()?).await?,
             Command::Indicator(args) => args.run(stopped()?).await?,
             Command::Board(args) => args.run(stopped()?).await?,
+            Command::Lamp(args) => args.run(stopped()?).await?,
             Command::Check(args) => return args.run().await,
             Command::Protocols => protocols::print(),
         }

@@ -12,16 +12,19 @@ use weighbridge_protocol::link::{
 };
 
 use super::EdgeLink;
-use crate::actors::indicator::{BacklogChanged, LinkChanged};
+use crate::{
+    actors::indicator::{BacklogChanged, LinkChanged},
+    domain::board_text::Sign,
+};
 
 const ANSWER_WITHIN: Duration = Duration::from_secs(10);
 
-/// The server's text for a station's line of its board. Sent by Queue.
+/// What a station's line of its board and its lamp are to show. Sent by Queue.
 #[derive(Clone, Debug, Message)]
 #[rtype(result = "()")]
 pub struct ShowOnBoard {
     pub station_id: i64,
-    pub text: String,
+    pub sign: Sign,
 }
 
 /// Lets the next truck be captured although something still lies on the deck. Asked by the handlers of HTTP; answers when
@@ -93,10 +96,18 @@ impl Pending {
 impl Handler<ShowOnBoard> for EdgeLink {
     type Result = ();
 
-    fn handle(&mut self, ShowOnBoard { station_id, text }: ShowOnBoard, context: &mut WebsocketContext<Self>) {
-        if self.linked.is_some() {
-            self.say(&FromServer::Board { station_id, text }, context);
+    fn handle(&mut self, ShowOnBoard { station_id, sign }: ShowOnBoard, context: &mut WebsocketContext<Self>) {
+        if self.linked.is_none() {
+            return;
         }
+        let lamp = sign.lamp;
+        let board = FromServer::Board {
+            station_id,
+            text: sign.korean,
+            text_en: Some(sign.english),
+        };
+        self.say(&board, context);
+        self.say(&FromServer::Signal { station_id, lamp }, context);
     }
 }
 

@@ -19,7 +19,7 @@ use weighbridge_protocol::{
 };
 
 use super::{DbError, Query, schema, station_view::StationViews, weight::Weight};
-use crate::domain::board_text::board_text;
+use crate::domain::board_text::Sign;
 
 /// An edge has said hello on a new connection, which from now on is its only one. Sent by EdgeLink.
 #[derive(Clone, Debug)]
@@ -181,13 +181,16 @@ async fn stations(conn: &mut AsyncPgConnection, edge: i64) -> Result<Vec<Station
         .load(conn)
         .await?;
     let views = StationViews.run(conn).await?;
-    let board = |id| {
-        let view = views.iter().find(|view| view.id == id)?;
-        Some(board_text(view.is_open, view.current_vehicle.as_deref())).filter(|text| !text.is_empty())
-    };
-    let station = |(id, capture, division): (i64, _, Option<Weight>)| StationSettings {
-        board: board(id),
-        ..settings(id, capture, division.map(Into::into))
+    let station = |(id, capture, division): (i64, _, Option<Weight>)| {
+        let view = views.iter().find(|view| view.id == id);
+        let sign = view.map(|view| Sign::of(view.is_open, view.current_vehicle.as_deref()));
+        let text = |text: fn(&Sign) -> &String| sign.as_ref().map(text).filter(|text| !text.is_empty()).cloned();
+        StationSettings {
+            board: text(|sign| &sign.korean),
+            board_en: text(|sign| &sign.english),
+            lamp: sign.as_ref().map(|sign| sign.lamp),
+            ..settings(id, capture, division.map(Into::into))
+        }
     };
     Ok(rows.into_iter().map(station).collect())
 }
@@ -197,6 +200,8 @@ fn settings(station_id: i64, capture: serde_json::Value, division: Option<Kilogr
         station_id,
         capture: capture_wishes(capture, division),
         board: None,
+        board_en: None,
+        lamp: None,
     }
 }
 

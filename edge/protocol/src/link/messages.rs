@@ -49,12 +49,15 @@ pub enum FromServer {
     /// The server's text for a station's line of its board.
     Board {
         station_id: i64,
+        /// In Korean.
         text: String,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        text_en: Option<String>,
     },
-    /// The station's lamp: `red`, `green` or `off`.
+    /// The station's lamp, as far as the server knows.
     Signal {
         station_id: i64,
-        lamp: String,
+        lamp: Lamp,
     },
     Command {
         id: i64,
@@ -62,6 +65,17 @@ pub enum FromServer {
         action: Action,
         reason: String,
     },
+}
+
+/// What the server wants of a station's lamp. A word of a newer server counts as not green.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Lamp {
+    /// A truck is called there.
+    Green,
+    Red,
+    #[serde(other)]
+    Off,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -162,8 +176,13 @@ pub struct EdgeName {
 pub struct StationSettings {
     pub station_id: i64,
     pub capture: CaptureOverrides,
-    /// The text for the station's line; null leaves it to the edge.
+    /// The text for the station's line, in Korean; null leaves it to the edge.
     pub board: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub board_en: Option<String>,
+    /// None from a server that knows no lamps: the edge then decides as if the server were away.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lamp: Option<Lamp>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]

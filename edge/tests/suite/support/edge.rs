@@ -65,11 +65,24 @@ impl Site {
     }
 
     pub fn with_board(mut self, board: &super::Board) -> Self {
-        self.boards = format!(
-            "[[board]]\nid = \"gate\"\naddress = \"tcp://{}\"\nprotocol = \"plain\"\n",
+        writeln!(
+            self.boards,
+            "[[board]]\nid = \"gate\"\naddress = \"tcp://{}\"\nprotocol = \"plain\"",
             board.address
-        );
+        )
+        .unwrap();
         self
+    }
+
+    /// More of the configuration: boards, lamps.
+    pub fn with_section(mut self, text: &str) -> Self {
+        self.boards += text;
+        self
+    }
+
+    /// A file beside the configuration.
+    pub fn write(&self, name: &str, text: &str) {
+        std::fs::write(self.folder.path().join(name), text).unwrap();
     }
 
     pub fn with_data_in(mut self, data_dir: &Path) -> Self {

@@ -29,8 +29,8 @@ use weighbridge_protocol::{
         Event, EventBody, EventId, FromEdge, FromServer,
         event::Receipt,
         messages::{
-            Ack, EdgeName, Hello, LiveReading, Nack, NackCode, NumberedReceipt, SeqRange, StationSettings, Welcome,
-            Window,
+            Ack, EdgeName, Hello, Lamp, LiveReading, Nack, NackCode, NumberedReceipt, SeqRange, StationSettings,
+            Welcome, Window,
         },
     },
     scale::CaptureOverrides,
@@ -64,6 +64,7 @@ pub struct State {
     pub has_more: i64,
     pub capture: CaptureOverrides,
     pub board: Option<String>,
+    pub lamp: Option<Lamp>,
     pub socket: Option<UnboundedSender<FromServer>>,
     pub cut: Option<UnboundedSender<()>>,
 }
@@ -280,6 +281,8 @@ fn welcome(hello: &Hello, state: &State, have: &mut BTreeMap<Epoch, i64>) -> Wel
         station_id: station.station_id,
         capture: state.capture,
         board: state.board.clone(),
+        board_en: None,
+        lamp: state.lamp,
     };
     Welcome {
         edge: EdgeName {

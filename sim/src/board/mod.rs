@@ -1,9 +1,12 @@
-//! A display board (전광판) on TCP that speaks `plain`: lines joined by LF, the whole text ended by CR LF, in UTF-8.
+//! A display board (전광판) on TCP. It speaks `plain` (lines joined by LF, the whole text ended by CR LF, in UTF-8) or the
+//! [`dabit`] protocol.
+
+pub mod dabit;
 
 use std::{net::SocketAddr, time::Duration};
 
 use tokio::{
-    io::AsyncReadExt,
+    io::{AsyncReadExt, AsyncWriteExt},
     net::{TcpListener, TcpStream},
     sync::watch,
     task::{JoinHandle, JoinSet},
@@ -20,6 +23,11 @@ pub struct Screen {
     pub updated_at: Option<Instant>,
     /// How many texts came.
     pub texts: u64,
+    /// Messages that were refused, and those that came sooner than the board can take them.
+    pub refused: u64,
+    pub hasty: u64,
+    /// The colour of the newest text, where it has one.
+    pub colour: Option<u8>,
 }
 
 /// How a board behaves.
@@ -33,6 +41,16 @@ pub enum Mood {
     Slow(Duration),
 }
 
+/// What a board understands.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+pub enum Speech {
+    #[default]
+    Plain,
+    Dabit,
+    /// It refuses messages without a checksum.
+    DabitChecked,
+}
+
 /// A running board. Dropping it switches it off.
 #[derive(Debug)]
 pub struct Board {
@@ -44,17 +62,25 @@ pub struct Board {
 
 /// A board that gets so much without an end shows it, rather than keep more.
 const LONGEST_TEXT: usize = 4096;
+/// A DABIT board wants so long between two updates.
+const DABIT_PAUSE: Duration = Duration::from_millis(300);
+/// How much sooner a message may seem to come, by the delays of this machine.
+const JITTER: Duration = Duration::from_millis(20);
 
 impl Board {
-    /// Listens at `address`; port 0 takes a free one.
+    /// Listens at `address` for plain texts; port 0 takes a free one.
     pub async fn start(address: SocketAddr) -> Result<Self, SimError> {
+        Self::speaking(Speech::Plain, address).await
+    }
+
+    pub async fn speaking(speech: Speech, address: SocketAddr) -> Result<Self, SimError> {
         let listener = listen(address).await?;
         let address = listener
             .local_addr()
             .map_err(|source| SimError::io("read the board's address", source))?;
         let mood = watch::Sender::new(Mood::On);
         let (show, screen) = watch::channel(Screen::default());
-        let work = tokio::spawn(work(address, listener, mood.subscribe(), show));
+        let work = tokio::spawn(work(address, listener, mood.subscribe(), speech, show));
         Ok(Self {
             address,
             screen,
@@ -109,6 +135,7 @@ async fn work(
     address: SocketAddr,
     listener: TcpListener,
     mut mood: watch::Receiver<Mood>,
+    speech: Speech,
     show: watch::Sender<Screen>,
 ) {
     let mut listener = Some(listener);
@@ -122,7 +149,7 @@ async fn work(
             if let Ok((stream, _)) = accepted {
                 // A board listens to one sender, the newest: the one before may be gone without a word.
                 sender.abort_all();
-                sender.spawn(serve(stream, mood.clone(), show.clone()));
+                sender.spawn(serve(stream, mood.clone(), speech, show.clone()));
             }
         };
         if !off {
@@ -155,7 +182,7 @@ async fn powered(address: SocketAddr, mood: &mut watch::Receiver<Mood>) -> Optio
 }
 
 /// Shows what one sender sends, until it goes or is replaced.
-async fn serve(mut stream: TcpStream, mut mood: watch::Receiver<Mood>, show: watch::Sender<Screen>) {
+async fn serve(mut stream: TcpStream, mut mood: watch::Receiver<Mood>, speech: Speech, show: watch::Sender<Screen>) {
     let mut text = Vec::new();
     let mut bytes = [0; 2048];
     loop {
@@ -170,15 +197,40 @@ async fn serve(mut stream: TcpStream, mut mood: watch::Receiver<Mood>, show: wat
             Ok(count) if count > 0 => text.extend_from_slice(&bytes[..count]),
             _ => return,
         }
-        for lines in texts(&mut text) {
-            show.send_modify(|shown| {
-                *shown = Screen {
-                    lines,
-                    updated_at: Some(Instant::now()),
-                    texts: shown.texts + 1,
-                };
-            });
+        if speech == Speech::Plain {
+            for lines in texts(&mut text) {
+                show.send_modify(|shown| shown.take(lines));
+            }
+            continue;
         }
+        for answered in dabit::messages(&mut text, b'0', speech == Speech::DabitChecked) {
+            show.send_modify(|shown| shown.take_one(answered.shown));
+            if stream.write_all(&answered.reply).await.is_err() {
+                return;
+            }
+        }
+    }
+}
+
+impl Screen {
+    fn take(&mut self, lines: Vec<String>) {
+        self.lines = lines;
+        self.updated_at = Some(Instant::now());
+        self.texts += 1;
+    }
+
+    fn take_one(&mut self, shown: Option<dabit::Shown>) {
+        let pause = self.updated_at.map(|at| at.elapsed());
+        self.hasty += u64::from(pause.is_some_and(|pause| pause + JITTER < DABIT_PAUSE));
+        let Some(dabit::Shown { section, colour, text }) = shown else {
+            self.refused += 1;
+            return;
+        };
+        let mut lines = std::mem::take(&mut self.lines);
+        lines.resize(lines.len().max(section + 1), String::new());
+        lines[section] = text;
+        self.colour = colour;
+        self.take(lines);
     }
 }
 
