@@ -1,7 +1,7 @@
 //! One indicator: turns its bytes into readings for its scale, and notices when it falls silent.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, VecDeque},
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -16,6 +16,9 @@ use crate::scale::{ReadingsTaken, Scale, Silent};
 
 /// How often the silence is looked at.
 const LOOK_EVERY: Duration = Duration::from_millis(500);
+/// The rate is that between so many looks, of which there are so many a minute.
+const RATE_LOOKS: usize = 7;
+const LOOKS_A_MINUTE: u64 = 120;
 /// How long the scale may take to commit what a reading led to.
 const TAKEN_WITHIN: Duration = Duration::from_secs(30);
 
@@ -30,6 +33,8 @@ pub struct Indicator {
     shown: Arc<watch::Sender<Hearing>>,
     heard_at: Instant,
     is_silent: bool,
+    /// Readings in all at each of the last looks, for the rate.
+    totals: VecDeque<u64>,
 }
 
 /// How well an indicator is heard, for the status page.
@@ -38,6 +43,8 @@ pub struct Hearing {
     /// Why the port cannot be read; none while it is.
     pub port_trouble: Option<String>,
     pub readings: u64,
+    /// By those of the last three seconds.
+    pub per_minute: u64,
     /// Stretches of bytes that gave no reading, by reason.
     pub garbled: BTreeMap<&'static str, u64>,
     pub silent: bool,
@@ -75,6 +82,7 @@ impl Indicator {
             shown,
             heard_at: Instant::now(),
             is_silent: false,
+            totals: VecDeque::new(),
         }
     }
 
@@ -91,6 +99,19 @@ impl Indicator {
                 *hearing.garbled.entry(garbled.why.as_str()).or_default() += 1;
             }
         });
+    }
+
+    fn note_rate(&mut self) {
+        let total = self.shown.borrow().readings;
+        self.totals.push_back(total);
+        if self.totals.len() > RATE_LOOKS {
+            self.totals.pop_front();
+        }
+        let gained = total - self.totals.front().copied().unwrap_or(total);
+        let looks = (self.totals.len() as u64 - 1).max(1);
+        let per_minute = gained * LOOKS_A_MINUTE / looks;
+        self.shown
+            .send_if_modified(|hearing| std::mem::replace(&mut hearing.per_minute, per_minute) != per_minute);
     }
 
     fn look_for_silence(&mut self) {
@@ -116,7 +137,10 @@ impl Actor for Indicator {
     type Context = Context<Self>;
 
     fn started(&mut self, ctx: &mut Context<Self>) {
-        ctx.run_interval(LOOK_EVERY, |indicator, _| indicator.look_for_silence());
+        ctx.run_interval(LOOK_EVERY, |indicator, _| {
+            indicator.note_rate();
+            indicator.look_for_silence();
+        });
     }
 }
 

@@ -12,6 +12,7 @@ pub mod indicator;
 pub mod lamp;
 pub mod lines;
 pub mod link;
+pub mod notify;
 pub mod port;
 pub mod run;
 pub mod scale;

@@ -1,6 +1,6 @@
 //! `run`: wires the actors, says READY, and ends when told to. The one place that knows them all.
 
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 use actix_rt::{Arbiter, System};
 use futures_util::future::join_all;
@@ -24,9 +24,10 @@ use crate::{
     lamp::{self, Lamp, LampState, server::ServerWords},
     lines::Lines,
     link::{Link, LinkStatus, Needs},
+    notify,
     port::{Plug, Port},
     scale::{self, Announcements, Deck, Scale},
-    status::{LampSource, Sources, StationSource, StatusPage},
+    status::{BoardSource, LampSource, Page, Sources, StationSource, StatusSocket},
 };
 
 /// All that is in hand is finished within this after SIGTERM.
@@ -52,13 +53,16 @@ pub fn run(config: Config) -> Result<(), Exit> {
         })?;
         let mut told = Told::listen()?;
         let yard = Yard::start(&tree, config, clock, opened.salvaged)?;
+        actix_rt::spawn(notify::keep_told(tree.clone(), yard.link.clone(), yard.ports));
         tokio::select! {
             ready = yard.say_ready() => {
                 ready?;
+                notify::ready();
                 told.heard().await;
             }
             () = told.heard() => (),
         }
+        notify::stopping();
         info!("ending: what is in hand is finished first");
         yard.lamps.end().await;
         let late = tree.drain(DRAIN_WITHIN).await;
@@ -109,6 +113,7 @@ struct Yard {
     ports: usize,
     tried: watch::Receiver<usize>,
     lamps: Lamps,
+    link: watch::Receiver<LinkStatus>,
 }
 
 /// The lamps that are to be red when this process ends.
@@ -157,21 +162,29 @@ impl Yard {
         let states = lamps.iter().map(|lamp| lamp.state.clone()).collect();
         let sources = Arc::new(Sources {
             directory: config.data_dir.clone(),
+            clock,
             buffer,
-            link,
+            link: link.clone(),
             lamps,
             boards: common.start_boards(config.boards, &wired)?,
             stations: wired.into_iter().map(|wired| wired.source).collect(),
             tree: tree.clone(),
         });
-        let page = move || StatusPage::new(Arc::clone(&sources));
-        tree.start(Spec::new("status", "status").on("link"), page)
+        let asked = Arc::clone(&sources);
+        let socket = move || StatusSocket::new(Arc::clone(&asked));
+        tree.start(Spec::new("status", "status").on("link"), socket)
             .map_err(internal)?;
+        if let Some(listen) = config.status_page {
+            let page = move || Page::new(listen.clone(), Arc::clone(&sources));
+            tree.start(Spec::new("page", "page").on("page"), page)
+                .map_err(internal)?;
+        }
         Ok(Self {
             address: config.data_dir.join("status.sock").display().to_string(),
             ports: config.stations.len(),
             tried: was_tried,
             lamps: Lamps { ending, states },
+            link,
         })
     }
 
@@ -332,12 +345,8 @@ impl Common<'_> {
         Ok(sources)
     }
 
-    fn start_boards(
-        &self,
-        boards: Vec<config::Board>,
-        wired: &[Wired],
-    ) -> Result<BTreeMap<String, watch::Receiver<BoardState>>, Exit> {
-        let mut shown = BTreeMap::new();
+    fn start_boards(&self, boards: Vec<config::Board>, wired: &[Wired]) -> Result<Vec<BoardSource>, Exit> {
+        let mut sources = Vec::new();
         for board in boards {
             let of_board = |wired: &&Wired| board.stations.first() == Some(&wired.source.station_id);
             // A board without stations shows nothing, whichever deck it looks at.
@@ -350,7 +359,10 @@ impl Common<'_> {
                 continue;
             };
             let (state, seen) = watch::channel(BoardState::default());
-            shown.insert(board.id.clone(), seen);
+            sources.push(BoardSource {
+                id: board.id.clone(),
+                state: seen,
+            });
             let lines = self.lines.watch();
             let (board, seen, state) = (Arc::new(board), Seen { lines, deck }, Arc::new(state));
             let spec = Spec::new("board", format!("board-{}", board.id)).on("boards");
@@ -360,7 +372,7 @@ impl Common<'_> {
                 })
                 .map_err(internal)?;
         }
-        Ok(shown)
+        Ok(sources)
     }
 
     fn start<A>(

@@ -62,7 +62,7 @@ mod tests {
     #[test]
     fn both_languages_have_the_same_texts() {
         let keys = |language: Language| {
-            let sections = ["board", "status"].into_iter();
+            let sections = ["board", "status", "lamp", "alarm"].into_iter();
             let all = sections.flat_map(|section| {
                 let texts = language.section(section).into_iter().flatten();
                 texts.map(move |(key, _)| format!("{section}.{key}"))

@@ -55,6 +55,13 @@ impl Tree {
             .collect()
     }
 
+    /// How long the most silent arbiter of all has given no sign of life: what a service manager's watchdog is to be fed by.
+    /// It grows too when the watch over the arbiters itself stands still.
+    pub fn longest_silence(&self) -> Duration {
+        let places = self.registry().all_places();
+        places.iter().map(|place| place.last_beat()).max().unwrap_or_default()
+    }
+
     /// Sets the gauge `actor_mailbox_depth{actor=…}`; called right before metrics are read. Temporary children are
     /// summed up under their kind and `-*`.
     pub fn record_metrics(&self) {

@@ -22,7 +22,15 @@ const ONLY_IN: [(&str, &[&str]); 5] = [
     ("diesel", &["src/db"]),
     ("diesel_async", &["src/db"]),
     ("actix", &["src/actors", "supervision", "edge/src", "src/startup"]),
-    ("actix_web", &["src/http", "src/actors/edge_socket.rs", "src/startup"]),
+    (
+        "actix_web",
+        &[
+            "edge/src/status",
+            "src/http",
+            "src/actors/edge_socket.rs",
+            "src/startup",
+        ],
+    ),
     ("rusqlite", &["edge/src/buffer"]),
 ];
 

@@ -121,6 +121,8 @@ pub struct BufferStatus {
     pub acked: i64,
     /// Events of all epochs that the server has not acknowledged.
     pub unsent: i64,
+    /// When the oldest of them was committed, by the wall clock of then.
+    pub oldest_unsent: Option<DateTime<FixedOffset>>,
     /// Free bytes of the buffer's disk.
     pub disk_free: u64,
     /// New weighings are refused for want of space.
@@ -369,6 +371,7 @@ impl Handler<AskStatus> for Buffer {
                 next_seq: open.next_seq,
                 acked: open.acked,
                 unsent: file.unsent()?,
+                oldest_unsent: file.oldest_unsent()?,
                 disk_free: file.free_bytes().unwrap_or(0),
                 refusing: !file.has_room()?,
                 salvaged,

@@ -1,5 +1,6 @@
 //! The buffer file as the sending side of the link sees it.
 
+use chrono::{DateTime, FixedOffset, Local};
 use rusqlite::{OptionalExtension, params};
 use weighbridge_protocol::{
     Epoch,
@@ -145,6 +146,22 @@ impl BufferFile {
     pub fn unsent(&self) -> Result<i64, BufferError> {
         let sql = "SELECT count(*) FROM event JOIN epoch ON epoch.id = event.epoch WHERE event.seq > epoch.acked";
         Ok(self.connection.prepare_cached(sql)?.query_row([], |row| row.get(0))?)
+    }
+
+    /// When the oldest event that the server has not acknowledged was committed. Each epoch is looked up by its index: this
+    /// is asked often, and a backlog may be long.
+    pub fn oldest_unsent(&self) -> Result<Option<DateTime<FixedOffset>>, BufferError> {
+        let sql = "SELECT event.committed_at FROM epoch JOIN event ON event.epoch = epoch.id
+                       AND event.seq = (SELECT min(seq) FROM event WHERE epoch = epoch.id AND seq > epoch.acked)
+                   ORDER BY epoch.id LIMIT 1";
+        let at: Option<i64> = self
+            .connection
+            .prepare_cached(sql)?
+            .query_row([], |row| row.get(0))
+            .optional()?;
+        Ok(at
+            .and_then(|at| DateTime::from_timestamp(at, 0))
+            .map(|at| at.with_timezone(&Local).fixed_offset()))
     }
 
     fn row_of(&self, epoch: Epoch) -> Result<Option<EpochRow>, BufferError> {

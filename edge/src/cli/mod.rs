@@ -68,7 +68,11 @@ enum Command {
 #[derive(Debug, Args)]
 struct ConfigFile {
     /// The configuration; `WEIGHBRIDGE_EDGE__SECTION__KEY` in the environment wins over it.
-    #[arg(long = "config", value_name = "FILE", default_value = "/etc/weighbridge/edge.toml")]
+    #[arg(
+        long = "config",
+        value_name = "FILE",
+        default_value = "/etc/weighbridge-edge/edge.toml"
+    )]
     file: PathBuf,
 }
 

@@ -11,6 +11,8 @@ pub(super) struct File {
     pub data_dir: PathBuf,
     pub server: Server,
     #[serde(default)]
+    pub status: StatusPage,
+    #[serde(default)]
     pub station: Vec<Station>,
     #[serde(default)]
     pub board: Vec<Board>,
@@ -27,6 +29,14 @@ pub(super) struct Server {
     pub ca_file: Option<PathBuf>,
     pub client_cert: Option<PathBuf>,
     pub client_key: Option<PathBuf>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct StatusPage {
+    /// Off where empty.
+    #[serde(default)]
+    pub listen: String,
 }
 
 #[derive(Debug, Deserialize)]

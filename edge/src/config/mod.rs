@@ -47,6 +47,8 @@ pub struct Config {
     pub stations: Vec<Station>,
     pub boards: Vec<Board>,
     pub signals: Vec<Signal>,
+    /// Where the status page is served; none where it is off.
+    pub status_page: Option<HostPort>,
 }
 
 /// Where the events go.
@@ -141,12 +143,14 @@ fn judge(file: file::File, beside: &Path, problems: &mut Vec<String>) -> Option<
         .filter_map(|(n, signal)| signal::judge(n, signal, &ids, problems))
         .collect();
     once("signal", "id", signals.iter().map(|signal| signal.id.clone()), problems);
+    let status_page = status_page(&file.status.listen, problems);
     Some(Config {
         data_dir: file.data_dir,
         server: server?,
         stations,
         boards,
         signals,
+        status_page,
     })
 }
 
@@ -234,6 +238,20 @@ fn api_key(key: Option<SecretString>, file: Option<&Path>) -> Result<SecretStrin
         return Err("server.api_key is empty or has blanks or control characters, expected the key as \"weighbridge edge create\" printed it".to_owned());
     }
     Ok(key)
+}
+
+fn status_page(listen: &str, problems: &mut Vec<String>) -> Option<HostPort> {
+    if listen.is_empty() {
+        return None;
+    }
+    let address = listen.parse();
+    address
+        .map_err(|_: AddressError| {
+            problems.push(format!(
+                "status.listen is {listen:?}, expected an address such as 127.0.0.1:8790, or \"\""
+            ));
+        })
+        .ok()
 }
 
 fn station(n: usize, file: &file::Station, problems: &mut Vec<String>) -> Option<Station> {

@@ -11,6 +11,7 @@ mod losing_the_link;
 mod obeying_the_server;
 mod reading_its_configuration;
 mod replaying_bytes;
+mod showing_itself;
 mod support;
 mod surviving_a_kill;
 mod switching_lamps;

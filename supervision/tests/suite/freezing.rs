@@ -11,8 +11,11 @@ use std::{
 
 use actix::{Actor, Context, Handler, Message};
 use actix_rt::Arbiter;
-use tokio::sync::oneshot;
-use weighbridge_supervision::{AskError, Escalation, Handle, Listener, Spec, TellError, Tree, retired};
+use tokio::{
+    sync::oneshot,
+    time::{Instant, sleep},
+};
+use weighbridge_supervision::{AskError, Escalation, Handle, Listener, Policy, Spec, TellError, Tree, retired};
 
 use crate::support::{Block, Count, Fate, SOON, Worker, metric, quick, record_metrics, tree, until, until_running};
 
@@ -224,4 +227,30 @@ async fn an_arbiter_that_holds_sockets_is_not_replaced_but_escalates() {
         if &**name == "live-1" && *silent >= Duration::from_millis(300)));
     assert_eq!(times.load(Ordering::SeqCst), 1);
     release.send(()).unwrap();
+}
+
+#[actix::test]
+async fn the_longest_silence_is_that_of_the_thread_that_stands_still() {
+    let tree = tree(Policy {
+        bound_silent_after: SOON,
+        ..quick()
+    });
+    let arbiter = Arbiter::new().handle();
+    tree.bind("sockets", arbiter.clone());
+    let (let_go, hold) = mpsc::channel::<()>();
+    let limit = Duration::from_millis(200);
+    wait_for(|| tree.longest_silence() < limit / 2).await;
+    // Dropped, it means to go on.
+    arbiter.spawn_fn(move || assert!(hold.recv().is_err()));
+    wait_for(|| tree.longest_silence() > limit).await;
+    drop(let_go);
+    wait_for(|| tree.longest_silence() < limit / 2).await;
+}
+
+async fn wait_for(is_so: impl Fn() -> bool) {
+    let began = Instant::now();
+    while !is_so() {
+        assert!(began.elapsed() < SOON, "in vain waited for");
+        sleep(Duration::from_millis(5)).await;
+    }
 }

@@ -7,6 +7,7 @@ use std::{
     process::{Child, Command, Output, Stdio},
     sync::{Arc, Mutex},
     thread::JoinHandle,
+    time::Duration,
 };
 
 use nix::{
@@ -28,6 +29,7 @@ pub struct Site {
     server_settings: String,
     options: String,
     boards: String,
+    page: String,
     data_dir: PathBuf,
     // Last, so that it outlives the deck whose name lies in it.
     folder: TempDir,
@@ -43,6 +45,7 @@ impl Site {
             server_settings: String::new(),
             options: "dwell_ms = 100\n".to_owned(),
             boards: String::new(),
+            page: String::new(),
             data_dir: folder.path().join("data"),
             folder,
         }
@@ -80,6 +83,11 @@ impl Site {
         self
     }
 
+    pub fn with_page(mut self, address: &str) -> Self {
+        self.page = format!("[status]\nlisten = \"{address}\"\n");
+        self
+    }
+
     /// A file beside the configuration.
     pub fn write(&self, name: &str, text: &str) {
         std::fs::write(self.folder.path().join(name), text).unwrap();
@@ -98,13 +106,14 @@ impl Site {
         let path = self.folder.path().join("edge.toml");
         let text = format!(
             "data_dir = \"{}\"\n[server]\nurl = {:?}\napi_key = \"the-key\"\n{}[[station]]\nid = 1\nport = \"serial://{}\"\n\
-             protocol = \"and18\"\n[station.options]\n{}{}",
+             protocol = \"and18\"\n[station.options]\n{}{}{}",
             self.data_dir.display(),
             self.server,
             self.server_settings,
             self.deck.device.display(),
             self.options,
-            self.boards
+            self.boards,
+            self.page
         );
         std::fs::write(&path, text).unwrap();
         path
@@ -121,7 +130,26 @@ impl Site {
 
     /// Starts an edge and waits for nothing.
     pub fn launch(&self) -> Edge {
-        let mut child = program()
+        self.launch_as(program())
+    }
+
+    /// Starts an edge under a service manager that listens at `socket` and wants signs of life.
+    pub fn start_watched(&self, socket: &Path, limit: Duration) -> Edge {
+        // The watchdog is meant for one process, which the shell becomes.
+        let mut command = Command::new("sh");
+        command
+            .args([
+                "-c",
+                "WATCHDOG_PID=$$ exec \"$0\" \"$@\"",
+                env!("CARGO_BIN_EXE_weighbridge-edge"),
+            ])
+            .env("NOTIFY_SOCKET", socket)
+            .env("WATCHDOG_USEC", limit.as_micros().to_string());
+        self.launch_as(command)
+    }
+
+    fn launch_as(&self, mut program: Command) -> Edge {
+        let mut child = program
             .args(["run", "--config"])
             .arg(self.configuration())
             .stdout(Stdio::piped())
