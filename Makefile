@@ -7,7 +7,7 @@ ROOT := $(dir $(abspath $(lastword $(MAKEFILE_LIST))))
 CARGO := cargo
 export CARGO_TERM_COLOR ?= auto
 
-.PHONY: help run test lint fmt build bench clean audit test-fast test-faults
+.PHONY: deb check-package help run test lint fmt build bench clean audit test-fast test-faults
 
 help: ## what there is
 	@grep -hE '^[a-z-]+:.*## ' $(ROOT)Makefile | sed -E 's/:.*## /\t/' | column -t -s $$'\t'
@@ -60,6 +60,16 @@ fmt: ## formats all code
 bench: build ## latency and cost of a weighing; prints a table
 	@cd $(ROOT)
 	target/release/weighbridge-bench all
+
+deb: ## the edge as a Debian package, in target/debian
+	@cd $(ROOT)
+	$(CARGO) build --release --locked -p weighbridge-edge
+	scripts/deb
+
+check-package: deb ## tries that package in a clean Debian root (needs root and a mirror)
+	@cd $(ROOT)
+	$(CARGO) build --release --locked -p weighbridge-sim
+	scripts/check-package
 
 clean: ## removes what was built; a yard's data stay where `make run` says
 	@cd $(ROOT)
