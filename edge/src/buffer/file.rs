@@ -150,9 +150,10 @@ impl BufferFile {
 fn connect_checked(path: &Path, boot: Uuid) -> Result<Connection, BufferError> {
     let connection = schema::connect(path)?;
     let suspect = path.with_file_name(SUSPICION).exists();
-    if (suspect || fact(&connection, "checked_boot")?.as_deref() != Some(boot.to_string().as_str()))
-        && !schema::quick_check(&connection)?
-    {
+    let is_due = suspect || fact(&connection, "checked_boot")?.as_deref() != Some(boot.to_string().as_str());
+    // Pages may hang together and hold what is no epoch; their events name it, so that a salvage brings it back.
+    let is_unreadable = matches!(epochs(&connection), Err(BufferError::Unreadable { .. }));
+    if is_unreadable || (is_due && !schema::quick_check(&connection)?) {
         let corrupt = rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_CORRUPT);
         return Err(BufferError::Damaged(rusqlite::Error::SqliteFailure(corrupt, None)));
     }
@@ -234,6 +235,22 @@ mod tests {
             ("2".to_owned(), "wal".to_owned())
         );
         assert!(rusqlite::version_number() >= 3_051_003, "{}", rusqlite::version());
+    }
+
+    #[test]
+    fn an_epoch_whose_name_is_no_name_is_named_again_by_its_events() {
+        let directory = tempfile::tempdir().unwrap();
+        let (epoch, written) = testing::file_with(directory.path(), 5);
+        let (file, _) = BufferFile::open(directory.path(), BOOT).unwrap();
+        let spoil = "UPDATE epoch SET epoch = 'q' || substr(epoch, 2)";
+        file.connection.execute_batch(spoil).unwrap();
+        drop(file);
+        let (file, opened) = BufferFile::open(directory.path(), BOOT).unwrap();
+        let salvaged = opened.salvaged.unwrap();
+        assert_eq!((salvaged.kept, salvaged.lost), (5, 0));
+        assert!(written.iter().all(|id| testing::holds(&file, *id)));
+        let epochs = file.epochs().unwrap();
+        assert_eq!((epochs[0].epoch, epochs.len()), (epoch, 2));
     }
 
     #[test]

@@ -106,8 +106,57 @@ fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
     name.into()
 }
 
-/// Everything that reads well; a file that cannot even be opened gives nothing.
+/// What every file of ours begins with: SQLite's name, pages of 4096 bytes, a write-ahead log, nothing reserved.
+const HEADER: &[u8; 24] = b"SQLite format 3\0\x10\0\x02\x02\0\x40\x20\x20";
+
+/// Everything that reads well. Where the file's beginning is not what it always is, a copy with that beginning is read:
+/// the rest may be whole.
 fn read(path: &Path) -> Found {
+    let found = read_from(path);
+    if !found.epochs.is_empty() || !found.events.is_empty() {
+        return found;
+    }
+    match mended(path) {
+        Ok(Some(copy)) => {
+            let found = read_from(&copy);
+            if let Err(error) = remove(&copy) {
+                tracing::warn!(%error, "a copy of the damaged file stays beside it");
+            }
+            found
+        }
+        Ok(None) => found,
+        Err(error) => {
+            tracing::error!(%error, "the damaged file cannot be copied, to be read with a whole header");
+            found
+        }
+    }
+}
+
+/// A copy whose header is whole, if that of the file is not.
+fn mended(path: &Path) -> std::io::Result<Option<PathBuf>> {
+    use std::os::unix::fs::FileExt;
+
+    let mut header = [0; HEADER.len()];
+    let file = File::open(path)?;
+    if file.metadata()?.len() < 4096 {
+        return Ok(None);
+    }
+    file.read_exact_at(&mut header, 0)?;
+    if header == *HEADER {
+        return Ok(None);
+    }
+    let copy = path.with_file_name("buffer.db.mended");
+    std::fs::copy(path, &copy)?;
+    let log = with_suffix(path, "-wal");
+    if log.exists() {
+        std::fs::copy(log, with_suffix(&copy, "-wal"))?;
+    }
+    File::options().write(true).open(&copy)?.write_all_at(HEADER, 0)?;
+    Ok(Some(copy))
+}
+
+/// Everything that reads well; a file that cannot even be opened gives nothing.
+fn read_from(path: &Path) -> Found {
     let mut found = Found::default();
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let Ok(connection) = Connection::open_with_flags(path, flags) else {
@@ -276,6 +325,22 @@ mod tests {
             }
         }
         assert!(worth_it >= 3, "only {worth_it} pages were worth a salvage");
+    }
+
+    #[test]
+    fn a_damaged_header_hides_no_event() {
+        for at in [0, 7, 17, 20] {
+            let directory = tempfile::tempdir().unwrap();
+            let (_, written) = testing::file_with(directory.path(), 5);
+            let path = directory.path().join("buffer.db");
+            let file = std::fs::OpenOptions::new().write(true).open(&path).unwrap();
+            file.write_all_at(&[0xA5], at).unwrap();
+            let (file, opened) = BufferFile::open(directory.path(), Uuid::from_u128(2)).unwrap();
+            let salvaged = opened.salvaged.unwrap();
+            assert_eq!((salvaged.kept, salvaged.lost), (5, 0), "byte {at}");
+            assert!(written.iter().all(|id| testing::holds(&file, *id)));
+            assert!(!directory.path().join("buffer.db.mended").exists());
+        }
     }
 
     #[test]
