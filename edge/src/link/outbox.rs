@@ -1,5 +1,6 @@
-//! What waits for the socket. Answers go first, then the newest live weights, then events: a backlog of events never
-//! makes a weight old.
+//! What waits for the socket. Answers go first, then the newest live weight of each deck, then one event: a backlog of
+//! events makes no weight older than one event takes, and weights that change faster than a slow line carries them hold
+//! up no event.
 
 use std::{
     collections::VecDeque,
@@ -31,6 +32,15 @@ struct Waiting {
     welcomed: bool,
 }
 
+/// Whose turn it is on one connection.
+#[derive(Debug, Default)]
+struct Turns {
+    /// The deck that was sent last.
+    deck: usize,
+    /// How many weights have gone since the last event.
+    weights: usize,
+}
+
 impl Outbox {
     pub(super) fn answer(&self, message: FromEdge) {
         self.waiting().answers.push_back(message);
@@ -57,9 +67,9 @@ impl Outbox {
     where
         S: Sink<Message, Error = tungstenite::Error> + Unpin,
     {
-        let mut turn = 0;
+        let mut turns = Turns::default();
         loop {
-            let next = self.next(&mut decks, &mut turn).await;
+            let next = self.next(&mut decks, &mut turns).await;
             let text = match serde_json::to_string(&next) {
                 Ok(text) => text,
                 Err(error) => return tungstenite::Error::Io(error.into()),
@@ -70,16 +80,22 @@ impl Outbox {
         }
     }
 
-    async fn next(&self, decks: &mut [watch::Receiver<Option<Deck>>], turn: &mut usize) -> FromEdge {
+    async fn next(&self, decks: &mut [watch::Receiver<Option<Deck>>], turns: &mut Turns) -> FromEdge {
         loop {
             if let Some(answer) = self.waiting().answers.pop_front() {
                 return answer;
             }
             let welcomed = self.waiting().welcomed;
-            if welcomed && let Some(live) = newest(decks, turn) {
+            let is_events_turn = turns.weights >= decks.len() && !self.waiting().events.is_empty();
+            if welcomed
+                && !is_events_turn
+                && let Some(live) = newest(decks, &mut turns.deck)
+            {
+                turns.weights += 1;
                 return live;
             }
             if let Some(event) = self.waiting().events.pop_front() {
+                turns.weights = 0;
                 return FromEdge::Event(event);
             }
             tokio::select! {
@@ -170,15 +186,41 @@ mod tests {
             ok: true,
             error: None,
         });
-        let mut turn = 0;
+        let mut turns = Turns::default();
         assert!(matches!(
-            outbox.next(&mut decks, &mut turn).await,
+            outbox.next(&mut decks, &mut turns).await,
             FromEdge::Done { .. }
         ));
-        let FromEdge::Reading(live) = outbox.next(&mut decks, &mut turn).await else {
+        let FromEdge::Reading(live) = outbox.next(&mut decks, &mut turns).await else {
             panic!("the weight comes before the event");
         };
         assert_eq!(live.weight, Some(Kilograms::from_whole(2)));
-        assert_eq!(outbox.next(&mut decks, &mut turn).await, FromEdge::Event(event));
+        assert_eq!(outbox.next(&mut decks, &mut turns).await, FromEdge::Event(event));
+    }
+
+    #[actix_rt::test]
+    async fn weights_that_change_all_the_time_let_an_event_pass_after_each_deck_had_its_turn() {
+        let outbox = Outbox::default();
+        let (writers, mut decks): (Vec<_>, Vec<_>) = (0..3).map(|_| watch::channel(None)).unzip();
+        outbox.welcomed();
+        for seq in 1..=2 {
+            outbox.event(Event {
+                epoch: Epoch::from_bits(1),
+                seq,
+                sha256: String::new(),
+                body: String::new(),
+                receipt: None,
+            });
+        }
+        let mut turns = Turns::default();
+        let mut sent = String::new();
+        for kg in 0..8 {
+            for writer in &writers {
+                writer.send_replace(Some(deck(kg)));
+            }
+            let is_event = matches!(outbox.next(&mut decks, &mut turns).await, FromEdge::Event(_));
+            sent.push(if is_event { 'e' } else { 'w' });
+        }
+        assert_eq!(sent, "wwwewwwe");
     }
 }
