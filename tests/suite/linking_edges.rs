@@ -2,6 +2,7 @@
 
 use reqwest::Method;
 use serde_json::{Value, json};
+use tokio_tungstenite::tungstenite::protocol::frame::coding::{Data, OpCode};
 
 use crate::support::{
     link::{Link, PATH},
@@ -72,6 +73,22 @@ async fn an_edge_that_is_taken_out_of_use_is_told_so() {
     let (mut opened, _) = Link::open(&site, &site.key).await.unwrap();
     site.put(&path, json!({"is_active": false})).await.done();
     assert_eq!(opened.closed().await, 4403);
+}
+
+#[tokio::test]
+async fn what_is_no_websocket_ends_the_link_with_the_code_that_says_why() {
+    let site = Site::new().await;
+    for (opcode, payload, code) in [
+        (OpCode::Data(Data::Reserved(3)), b"x".to_vec(), 1002),
+        (OpCode::Data(Data::Text), b"\xFF\xFE".to_vec(), 1007),
+        (OpCode::Data(Data::Text), vec![b' '; 300 * 1024], 1009),
+        (OpCode::Data(Data::Text), b"{\"type\":\"nonsense\"}".to_vec(), 4400),
+        (OpCode::Data(Data::Binary), b"{}".to_vec(), 4400),
+    ] {
+        let (mut link, _) = Link::open(&site, &site.key).await.unwrap();
+        link.send_frame(opcode, payload).await;
+        assert_eq!(link.closed().await, code, "{opcode:?}");
+    }
 }
 
 #[tokio::test]

@@ -1,9 +1,9 @@
 //! JSON to messages and back: what an edge says is understood here, or the connection ends.
 
-use std::time::Instant;
+use std::{io::ErrorKind, time::Instant};
 
 use actix::StreamHandler;
-use actix_web_actors::ws::{Message, ProtocolError, WebsocketContext};
+use actix_web_actors::ws::{CloseCode, Message, ProtocolError, WebsocketContext};
 use chrono::Utc;
 use tracing::{error, warn};
 use weighbridge_protocol::link::{
@@ -93,8 +93,21 @@ impl EdgeLink {
                     edge.id = self.edge_id,
                     "the socket of edge {} failed: {error}", self.edge_id
                 );
-                self.close(CLOSE_RESTART, "the socket failed", context);
+                let (code, why) = ending_of(&error);
+                self.close(code, why, context);
             }
         }
+    }
+}
+
+/// With which code, and in which words, a socket ends over what came on it: whose fault it is decides who looks.
+fn ending_of(error: &ProtocolError) -> (u16, &'static str) {
+    match error {
+        ProtocolError::Overflow => (CloseCode::Size.into(), "a frame is longer than a message of the link"),
+        ProtocolError::Io(error) if error.kind() == ErrorKind::InvalidData => {
+            (CloseCode::Invalid.into(), "a text is no UTF-8")
+        }
+        ProtocolError::Io(_) => (CLOSE_RESTART, "the socket failed"),
+        _ => (CloseCode::Protocol.into(), "no frame of a websocket"),
     }
 }

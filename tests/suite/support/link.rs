@@ -6,7 +6,11 @@ use serde_json::{Value, json};
 use tokio::net::TcpStream;
 use tokio_tungstenite::{
     MaybeTlsStream, WebSocketStream, connect_async,
-    tungstenite::{Error, Message, client::IntoClientRequest},
+    tungstenite::{
+        Error, Message,
+        client::IntoClientRequest,
+        protocol::frame::{Frame, coding::OpCode},
+    },
 };
 use uuid::Uuid;
 use weighbridge_protocol::{Epoch, link::messages::EdgeClock};
@@ -59,6 +63,12 @@ impl Link {
 
     pub async fn say(&mut self, message: &Value) {
         self.0.send(Message::text(message.to_string())).await.unwrap();
+    }
+
+    /// Sends a frame as it is, whatever the protocol says to it.
+    pub async fn send_frame(&mut self, opcode: OpCode, payload: Vec<u8>) {
+        let frame = Frame::message(payload, opcode, true);
+        self.0.send(Message::Frame(frame)).await.unwrap();
     }
 
     /// The next message of this type.
