@@ -195,6 +195,7 @@ async fn a_driver_waits_once_and_a_station_has_one_truck_called() {
 #[tokio::test]
 async fn what_an_edge_told_is_kept_as_it_was_told() {
     check_all(&[
+        ("INSERT INTO edge_event (epoch, seq, edge_id, status) SELECT epoch, seq, edge_id, 'LOST' FROM edge_event WHERE seq = 1", "edge_event_pkey"),
         ("UPDATE edge_event SET body = '[]' WHERE seq = 1", "edge_event_is_final"),
         ("UPDATE edge_event SET status = 'REJECTED' WHERE seq = 1", "edge_event_is_final"),
         ("UPDATE edge_event SET decided_by = 1, decided_at = now(), decided_why = 'debris' WHERE seq = 1", ""),
