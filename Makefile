@@ -7,7 +7,7 @@ ROOT := $(dir $(abspath $(lastword $(MAKEFILE_LIST))))
 CARGO := cargo
 export CARGO_TERM_COLOR ?= auto
 
-.PHONY: deb check-package help run test lint fmt build bench clean audit test-fast test-faults
+.PHONY: deb check-package help run test lint fmt build bench clean audit test-fast test-faults torture mutants
 
 help: ## what there is
 	@grep -hE '^[a-z-]+:.*## ' $(ROOT)Makefile | sed -E 's/:.*## /\t/' | column -t -s $$'\t'
@@ -35,6 +35,16 @@ test-faults: ## the supervision suite, against a server that can be broken on pu
 	scripts/need postgresql
 	$(CARGO) test --locked --target-dir target-chaos -p weighbridge-supervision --features chaos
 	$(CARGO) test --locked --target-dir target-chaos -p weighbridge --features chaos --test suite -- breaking_actors
+
+torture: ## every fault case at full size, within the hour; prints the scorecard (CASES=name for some)
+	@cd $(ROOT)
+	scripts/need postgresql strace network
+	scripts/torture $(CASES)
+
+mutants: ## breaks the product on purpose, and expects tests to notice (IDS="M1 M7" for some)
+	@cd $(ROOT)
+	scripts/need postgresql strace
+	scripts/mutants $(IDS)
 
 lint: ## format, clippy, licences, sources, known vulnerabilities
 	@cd $(ROOT)

@@ -29,5 +29,4 @@ mod signing_in;
 mod starting_and_stopping;
 mod storing_events;
 mod support;
-mod surviving_kills;
 mod watching_live;

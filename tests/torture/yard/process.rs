@@ -26,6 +26,8 @@ pub struct Process {
 #[derive(Debug)]
 pub struct Launch {
     pub name: &'static str,
+    /// What it is started by, as `ip netns exec NAME`; it has to become the program itself.
+    pub under: Vec<String>,
     pub program: PathBuf,
     pub arguments: Vec<String>,
     pub environment: Vec<(&'static str, String)>,
@@ -49,9 +51,54 @@ impl Process {
 
     /// `kill -9`, and at once the next.
     pub fn kill_and_start(&mut self) {
-        self.child.kill().unwrap();
-        self.child.wait().unwrap();
+        self.kill();
         self.start_again();
+    }
+
+    /// `kill -9`.
+    pub fn kill(&mut self) {
+        // It may have ended by itself.
+        self.child.kill().unwrap_or_default();
+        self.child.wait().unwrap();
+    }
+
+    /// Stops it where it is (`SIGSTOP`), until [`Process::go_on`].
+    pub fn freeze(&self) {
+        self.signal(Signal::SIGSTOP);
+    }
+
+    pub fn go_on(&self) {
+        self.signal(Signal::SIGCONT);
+    }
+
+    fn signal(&self, signal: Signal) {
+        kill(Pid::from_raw(self.child.id().cast_signed()), signal).unwrap();
+    }
+
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// What it is started by from the next time on.
+    pub fn start_under(&mut self, under: &[&str]) {
+        self.launch.under = under.iter().map(ToString::to_string).collect();
+    }
+
+    /// How it ended, if it has.
+    pub fn ended(&mut self) -> Option<ExitStatus> {
+        self.child.try_wait().unwrap()
+    }
+
+    /// Waits until it ends by itself.
+    pub async fn until_ended(&mut self) -> ExitStatus {
+        let began = Instant::now();
+        loop {
+            if let Some(status) = self.ended() {
+                return status;
+            }
+            assert!(began.elapsed() < READY_WITHIN, "the {} does not end", self.launch.name);
+            sleep(LOOK_AGAIN).await;
+        }
     }
 
     /// How it ended, if it did so by itself; it is started again.
@@ -85,26 +132,25 @@ impl Process {
 
     /// Asks it to stop by SIGTERM, and waits until it has.
     pub async fn stop(&mut self) -> ExitStatus {
-        kill(Pid::from_raw(self.child.id().cast_signed()), Signal::SIGTERM).unwrap();
-        let began = Instant::now();
-        loop {
-            if let Some(status) = self.child.try_wait().unwrap() {
-                return status;
-            }
-            assert!(began.elapsed() < READY_WITHIN, "the {} does not stop", self.launch.name);
-            sleep(LOOK_AGAIN).await;
-        }
+        self.signal(Signal::SIGTERM);
+        self.until_ended().await
     }
 
     pub fn out(&self) -> PathBuf {
         self.launch.file("out")
     }
 
+    /// All that it has said on its standard error so far, in all its lives.
+    pub fn log(&self) -> String {
+        fs::read_to_string(self.launch.file("log")).unwrap_or_default()
+    }
+
     pub fn log_tail(&self) -> String {
         tail(&self.launch.file("log"), 30)
     }
 
-    fn start_again(&mut self) {
+    /// Starts it after it has ended.
+    pub fn start_again(&mut self) {
         self.ready_before = self.launch.ready_lines();
         self.child = self.launch.spawn();
     }
@@ -121,8 +167,11 @@ impl Drop for Process {
 
 impl Launch {
     fn spawn(&self) -> Child {
-        Command::new(&self.program)
-            .args(&self.arguments)
+        let mut words = self.under.clone();
+        words.push(self.program.display().to_string());
+        words.extend_from_slice(&self.arguments);
+        Command::new(&words[0])
+            .args(&words[1..])
             .envs(self.environment.iter().map(|(name, value)| (name, value)))
             .stdin(Stdio::null())
             .stdout(appending(&self.file("out")))

@@ -1,6 +1,7 @@
 //! Everything real: a server with its own durable PostgreSQL, an edge, stations on ptys, a board, and trucks that obey it.
 
 use std::{
+    collections::BTreeMap,
     fs,
     net::SocketAddr,
     path::{Path, PathBuf},
@@ -14,18 +15,25 @@ use nix::{
     unistd::Pid,
 };
 use serde_json::Value;
-use tokio::{net::TcpListener, task::JoinSet};
+use tokio::{
+    net::TcpListener,
+    sync::watch,
+    task::{JoinHandle, JoinSet},
+    time::{Instant, sleep},
+};
+use tokio_postgres::NoTls;
 use weighbridge_sim::{
     encode::Format,
     http::client,
     server::{Login, Server},
     site::{Site, SiteSpec},
     truck::Habits,
+    truth::Stay,
     yard::{Visit, Yard},
 };
 
 use super::process::{Launch, Process};
-use crate::support::folder::Folder;
+use crate::{folder::Folder, frame::Case};
 
 /// A site under fire. Dropping it ends everything of it.
 #[derive(Debug)]
@@ -33,28 +41,75 @@ pub struct World {
     pub site: Site,
     pub edge: Process,
     pub server: Process,
-    data_dir: PathBuf,
+    /// The site's staff.
+    pub client: Arc<Server>,
+    /// The server's data, PostgreSQL's included.
+    pub data_dir: PathBuf,
+    listen: SocketAddr,
     edge_program: PathBuf,
-    client: Arc<Server>,
+    elsewhere: Vec<Stay>,
     // Goes last: the others work in it.
-    _folder: Folder,
+    folder: Folder,
 }
 
 /// How the world differs from one test to the next.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Spec {
     pub seed: u64,
+    /// Trucks that check in and follow their calls.
     pub trucks: u32,
-    /// Whom the edge and the trucks take for the server, where it is not the server itself.
+    /// How many times faster than life trucks drive.
+    pub haste: f64,
+    /// Whom the edge takes for the server, where it is not the server itself.
     pub front: Option<SocketAddr>,
     pub listen: SocketAddr,
+    /// Where the yard's board listens.
+    pub board: SocketAddr,
+    /// What the edge is started by, as `ip netns exec NAME`.
+    pub edge_under: Vec<String>,
+    pub edge_environment: Vec<(&'static str, String)>,
+}
+
+impl Spec {
+    /// A server on a free port of loopback, no proxy before it, and no trucks of its own.
+    pub async fn of(case: &Case) -> Self {
+        Self {
+            seed: case.seed,
+            trucks: 0,
+            haste: HASTE,
+            front: None,
+            listen: free_address().await,
+            board: SocketAddr::from(([127, 0, 0, 1], 0)),
+            edge_under: Vec::new(),
+            edge_environment: Vec::new(),
+        }
+    }
 }
 
 /// Fast indicators and fast trucks: no truck would settle between two kills otherwise.
-const RATE_HZ: u32 = 50;
-const HASTE: f64 = 20.0;
+pub const RATE_HZ: u32 = 50;
+pub const HASTE: f64 = 60.0;
+/// One station each.
+pub const FORMATS: [Format; 3] = [Format::Cas22, Format::And18, Format::MtContinuous];
 /// Trucks wait for the board as long as it takes.
-const PATIENCE: Duration = Duration::from_mins(3);
+pub const PATIENCE: Duration = Duration::from_mins(3);
+const SOON: Duration = Duration::from_mins(2);
+const LOOK_AGAIN: Duration = Duration::from_millis(20);
+
+/// Trucks that come and go.
+#[derive(Debug)]
+pub struct Bustle {
+    ending: watch::Sender<bool>,
+    work: JoinHandle<()>,
+}
+
+impl Bustle {
+    /// No more trucks come; answers when the last deck is clear.
+    pub async fn end(self) {
+        self.ending.send_replace(true);
+        self.work.await.unwrap();
+    }
+}
 
 impl World {
     pub async fn start(spec: Spec) -> Self {
@@ -67,16 +122,20 @@ impl World {
         };
         let mut server = Process::start(serving(folder.path(), &data_dir, spec.listen, &login));
         server.ready().await;
-        let url = format!("http://{}", spec.front.unwrap_or(spec.listen));
-        let client = Arc::new(Server::new(&url, login).unwrap());
-        let site = site(&folder, spec).open(Arc::clone(&client)).await.unwrap();
+        let client = Arc::new(Server::new(&format!("http://{}", spec.listen), login).unwrap());
+        let site = site(&folder, &spec).open(Arc::clone(&client)).await.unwrap();
+        if let Some(front) = spec.front {
+            let toml = fs::read_to_string(&site.edge_toml).unwrap();
+            let led_astray = toml.replace(&format!("ws://{}", spec.listen), &format!("ws://{front}"));
+            fs::write(&site.edge_toml, led_astray).unwrap();
+        }
+        let run = ["run", "--config", site.edge_toml.to_str().unwrap()];
         let mut edge = Process::start(Launch {
             name: "edge",
+            under: spec.edge_under,
             program: edge_program.clone(),
-            arguments: ["run", "--config", site.edge_toml.to_str().unwrap()]
-                .map(str::to_owned)
-                .to_vec(),
-            environment: Vec::new(),
+            arguments: run.map(str::to_owned).to_vec(),
+            environment: spec.edge_environment,
             folder: folder.path().to_owned(),
         });
         edge.ready().await;
@@ -84,11 +143,32 @@ impl World {
             site,
             edge,
             server,
-            data_dir,
-            edge_program,
             client,
-            _folder: folder,
+            data_dir,
+            listen: spec.listen,
+            edge_program,
+            elsewhere: Vec::new(),
+            folder,
         }
+    }
+
+    /// Every stay that the server should know of.
+    pub fn truth(&self) -> Vec<Stay> {
+        [self.site.yard.truth(), self.elsewhere.clone()].concat()
+    }
+
+    /// What was weighed on decks of this site that are not in its yard.
+    pub fn expect_also(&mut self, stays: Vec<Stay>) {
+        self.elsewhere.extend(stays);
+    }
+
+    /// The edge's data directory.
+    pub fn edge_data(&self) -> PathBuf {
+        self.folder.path().join("edge")
+    }
+
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
     }
 
     pub fn database_url(&self) -> String {
@@ -111,6 +191,27 @@ impl World {
             .output()
             .unwrap();
         serde_json::from_slice(&output.stdout).ok()
+    }
+
+    /// One of the server's counters since its last start, summed over its labels.
+    pub async fn counter(&self, name: &str) -> usize {
+        let url = format!("http://{}/metrics", self.listen);
+        let answer = client().build().unwrap().get(url).send().await.unwrap();
+        let text = answer.text().await.unwrap();
+        let lines = text.lines().filter(|line| line.starts_with(name));
+        lines
+            .filter_map(|line| line.rsplit_once(' ')?.1.parse::<usize>().ok())
+            .sum()
+    }
+
+    /// The rows of a query of two texts, by the first.
+    pub async fn pairs(&self, query: &str) -> BTreeMap<String, String> {
+        let (client, connection) = tokio_postgres::connect(&self.database_url(), NoTls).await.unwrap();
+        let connection = tokio::spawn(connection);
+        let rows = client.query(query, &[]).await.unwrap();
+        drop(client);
+        connection.await.unwrap().unwrap();
+        rows.iter().map(|row| (row.get(0), row.get(1))).collect()
     }
 
     /// What `weighbridge verify` finds, or nothing where every promise holds.
@@ -138,6 +239,43 @@ impl World {
             let stay = stay.await.unwrap();
             assert!(stay.is_confirmed(), "the board never told {stay:?} that it is stored");
         }
+    }
+
+    /// Trucks that nobody called come to every station, round after round, until this is [ended](Bustle::end).
+    pub fn bustle(&self) -> Bustle {
+        let yard = Arc::clone(&self.site.yard);
+        let (ending, ends) = watch::channel(false);
+        let first = self.site.yard.truth().len();
+        let work = tokio::spawn(async move {
+            for visit in (u32::try_from(first).unwrap()..).take_while(|_| !*ends.borrow()) {
+                Self::weigh_everywhere(Arc::clone(&yard), visit).await;
+            }
+        });
+        Bustle { ending, work }
+    }
+
+    /// Rounds of one truck on each station.
+    pub async fn rounds(&self, count: usize) {
+        for _ in 0..count {
+            let visit = u32::try_from(self.site.yard.truth().len()).unwrap();
+            Self::weigh_everywhere(Arc::clone(&self.site.yard), visit).await;
+        }
+    }
+
+    /// How often the edge was welcomed.
+    pub fn welcomes(&self) -> usize {
+        self.edge.log().matches("linked as").count()
+    }
+
+    /// Waits until the edge has been welcomed more often than `before`, and tells how long that took.
+    pub async fn welcomed_since(&self, before: usize) -> Duration {
+        let began = Instant::now();
+        while self.welcomes() <= before {
+            let log = || self.edge.log_tail();
+            assert!(began.elapsed() < SOON, "the edge is not linked again:\n{}", log());
+            sleep(LOOK_AGAIN).await;
+        }
+        began.elapsed()
     }
 
     /// Closes the last station to calls, and lets trucks drive on there that nobody knows, one after the other. They
@@ -190,6 +328,7 @@ pub async fn free_address() -> SocketAddr {
 fn serving(folder: &Path, data_dir: &Path, listen: SocketAddr, login: &Login) -> Launch {
     Launch {
         name: "server",
+        under: Vec::new(),
         program: env!("CARGO_BIN_EXE_weighbridge").into(),
         arguments: vec!["serve".to_owned()],
         environment: vec![
@@ -205,13 +344,12 @@ fn serving(folder: &Path, data_dir: &Path, listen: SocketAddr, login: &Login) ->
     }
 }
 
-fn site(folder: &Folder, spec: Spec) -> SiteSpec {
-    let any = SocketAddr::from(([127, 0, 0, 1], 0));
+fn site(folder: &Folder, spec: &Spec) -> SiteSpec {
     SiteSpec {
         folder: folder.path().to_owned(),
-        formats: vec![Format::Cas22, Format::And18, Format::MtContinuous],
+        formats: FORMATS.to_vec(),
         rate_hz: RATE_HZ,
-        haste: HASTE,
+        haste: spec.haste,
         seed: spec.seed,
         trucks: spec.trucks,
         habits: Habits {
@@ -221,14 +359,14 @@ fn site(folder: &Folder, spec: Spec) -> SiteSpec {
         },
         away: Duration::from_secs(40),
         patience: PATIENCE,
-        board: any,
-        control: any,
+        board: spec.board,
+        control: SocketAddr::from(([127, 0, 0, 1], 0)),
         commands: Vec::new(),
     }
 }
 
 /// A program of another crate of this workspace, which Cargo does not build for this test.
-fn built(name: &str) -> PathBuf {
+pub fn built(name: &str) -> PathBuf {
     let program = Path::new(env!("CARGO_BIN_EXE_weighbridge")).with_file_name(name);
     assert!(
         program.is_file(),

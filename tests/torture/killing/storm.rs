@@ -5,37 +5,42 @@ use std::{fmt, time::Duration};
 use tokio::time::{Instant, sleep};
 use weighbridge_sim::chance::Chance;
 
-use super::world::World;
+use crate::yard::world::World;
 
 /// What was killed, how often, and how soon it was back.
 #[derive(Debug, Default)]
 pub struct Storm {
-    edge: u32,
-    server: u32,
-    postgresql: u32,
+    edge: usize,
+    server: usize,
+    postgresql: usize,
     /// Ends that nobody asked for: a program that gives up for its service manager to start it again.
     fell: Vec<String>,
     recoveries: Vec<Duration>,
 }
 
-const KILLS: u32 = 100;
-/// A storm in which too little was weighed proves nothing; it goes on until there is enough, but not for ever.
-const CONFIRMED: usize = 40;
-const NO_LONGER_THAN: Duration = Duration::from_mins(4);
+/// How fierce a storm is.
+#[derive(Clone, Copy, Debug)]
+pub struct Force {
+    pub kills: usize,
+    /// A storm in which too little was weighed proves nothing; it goes on until there is enough, but not for ever.
+    pub confirmed: usize,
+    pub no_longer_than: Duration,
+}
+
 /// After so many kills everything is awaited, and how long that takes is noted.
-const QUIET_AFTER_EACH: u32 = 20;
+const QUIET_AFTER_EACH: usize = 20;
 const QUIET: Duration = Duration::from_secs(4);
 const LEAST_GAP_S: f64 = 0.05;
 const GREATEST_GAP_S: f64 = 1.5;
 
 impl Storm {
     /// Rages until there were kills and weighings enough.
-    pub async fn rage(world: &mut World, mut chance: Chance) -> Self {
+    pub async fn rage(world: &mut World, force: Force, mut chance: Chance) -> Self {
         let mut storm = Self::default();
         let began = Instant::now();
-        while storm.kills() < KILLS || confirmed(world) < CONFIRMED {
+        while storm.kills() < force.kills || confirmed(world) < force.confirmed {
             assert!(
-                began.elapsed() < NO_LONGER_THAN,
+                began.elapsed() < force.no_longer_than,
                 "void: {} weighings confirmed during {storm}",
                 confirmed(world)
             );
@@ -52,7 +57,7 @@ impl Storm {
         storm
     }
 
-    pub const fn kills(&self) -> u32 {
+    pub const fn kills(&self) -> usize {
         self.edge + self.server + self.postgresql
     }
 
@@ -85,6 +90,11 @@ impl Storm {
         self.recoveries.push(began.elapsed());
     }
 
+    /// How long each recovery took.
+    pub fn recoveries(&self) -> &[Duration] {
+        &self.recoveries
+    }
+
     /// What ended by itself, and how.
     pub fn fell(&self) -> &[String] {
         &self.fell
@@ -93,13 +103,9 @@ impl Storm {
 
 impl fmt::Display for Storm {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut recoveries = self.recoveries.clone();
-        recoveries.sort_unstable();
-        let worst = recoveries.last().copied().unwrap_or_default();
-        let median = recoveries.get(recoveries.len() / 2).copied().unwrap_or_default();
         write!(
             f,
-            "{} kills (edge {}, server {}, PostgreSQL {}), {} fell | all ready again p50 {median:.1?} max {worst:.1?}",
+            "{} kills (edge {}, server {}, PostgreSQL {}), {} fell",
             self.kills(),
             self.edge,
             self.server,
