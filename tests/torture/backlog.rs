@@ -31,7 +31,7 @@ const AT_ONCE: usize = 50;
 async fn a_long_backlog_drains_whole_and_a_new_weighing_does_not_wait_for_it() {
     let mut case = Case::begin("SF-08").await;
     let spec = Spec::of(&case).await;
-    let proxy = Proxy::before(spec.listen, case.chance()).await;
+    let proxy = Proxy::before(spec.listen, case.chance());
     let front = Some(proxy.address);
     let mut world = World::start(Spec { front, ..spec }).await;
     world.rounds(1).await;

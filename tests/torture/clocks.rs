@@ -74,12 +74,12 @@ impl WallClock {
         fs::write(&source, SHIM).unwrap();
         fs::write(&file, 0_i64.to_ne_bytes()).unwrap();
         let mut compiler = Command::new("cc");
-        let compiled = compiler
+        let status = compiler
             .args(["-shared", "-fPIC", "-O2", "-o"])
             .arg(&library)
             .arg(&source)
             .status();
-        compiled
+        status
             .is_ok_and(|status| status.success())
             .then_some(Self { library, file })
     }
@@ -127,14 +127,14 @@ async fn a_wall_clock_that_jumps_changes_no_order_and_no_date() {
         ("midnight in Korea", midnight_kst),
         ("as it was", 0),
     ];
-    for (name, seconds) in jumps {
+    for (name, seconds) in jumps.into_iter().skip(case.pick(2, 0)) {
         clock.ahead(seconds);
         world.rounds(case.pick(1, 5)).await;
         let offset = world.edge_status().unwrap()["clock_offset_ms"].as_i64();
         assert!(offset.is_some(), "{name}");
         case.did("jumps", 1);
     }
-    for minutes in [5, -5].into_iter().cycle().take(case.pick(2, 20)) {
+    for minutes in [5, -5].into_iter().cycle().take(case.pick(0, 20)) {
         clock.ahead(minutes * 60);
         world.rounds(1).await;
         case.did("jumps", 1);

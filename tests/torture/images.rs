@@ -18,7 +18,7 @@ use crate::{
 async fn an_edge_whose_file_is_an_older_image_goes_on_under_a_new_epoch() {
     let mut case = Case::begin("SF-13").await;
     let spec = Spec::of(&case).await;
-    let proxy = Proxy::before(spec.listen, case.chance()).await;
+    let proxy = Proxy::before(spec.listen, case.chance());
     let front = Some(proxy.address);
     let mut world = World::start(Spec { front, ..spec }).await;
     let image = world.folder().join("image");

@@ -21,7 +21,7 @@
 //! | SF-09 | the edge's disk is full | [`disks`] |
 //! | SF-10 | its power is cut | [`disks`] |
 //! | SF-11 | a system call on its file fails | [`disks`] |
-//! | SF-12 | its file is damaged, cut or gone | [`disks`] |
+//! | SF-12 | its file is damaged, cut or gone | [`damages`] |
 //! | SF-13 | the edge's file is an older image | [`images`] |
 //! | SF-14 | the server's database is an older backup | [`restoring`] |
 //! | SF-15 | the edge is cloned | [`images`] |
@@ -38,6 +38,7 @@
 
 mod backlog;
 mod clocks;
+mod damages;
 mod disks;
 #[path = "../suite/support/folder.rs"]
 mod folder;

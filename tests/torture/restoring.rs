@@ -97,12 +97,12 @@ fn restore(data_dir: &Path, backup: &str) {
     let text = fs::read_to_string(&settings).unwrap();
     fs::write(settings, format!("{text}restore_command = 'false'\n")).unwrap();
     let owner = format!("{}:{}", owner.uid(), owner.gid());
-    let owned = Command::new("chown")
+    let status = Command::new("chown")
         .args(["-R", &owner])
         .arg(&backup)
         .status()
         .unwrap();
-    assert!(owned.success());
+    assert!(status.success());
     fs::rename(backup, place).unwrap();
 }
 

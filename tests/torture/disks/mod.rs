@@ -1,14 +1,11 @@
-//! SF-09 to SF-12: the edge's disk fills, fails, loses what was not synced, and is damaged.
+//! SF-09 to SF-11: the edge's disk fills, fails, and loses what was not synced.
 //!
 //! - [`power`]: power cuts, replayed from a recording
-//! - [`damage`]: what is done to a file that lies still
 
-mod damage;
 mod power;
 
 use std::{
     fs,
-    os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
     process::Command,
     sync::Arc,
@@ -21,17 +18,14 @@ use weighbridge_edge::buffer::BufferFile;
 use weighbridge_protocol::link::Store;
 use weighbridge_sim::{chance::Chance, yard::YardEvent};
 
-use self::{
-    damage::Damage,
-    power::{RECORDED, Recording, Survives, Told},
-};
+use self::power::{RECORDED, Recording, Survives, Told};
 use crate::{
     frame::Case,
     yard::{
-        judgement::{Expected, drained, judge, judge_as},
+        judgement::{drained, judge},
         proxy::{Cut, Proxy},
         twin::copy,
-        world::{Spec, World, built},
+        world::{Spec, World},
     },
 };
 
@@ -43,7 +37,7 @@ const SOON: Duration = Duration::from_secs(30);
 async fn a_disk_that_fills_fails_or_loses_power_costs_nothing_that_was_told() {
     let case = Case::begin("SF-10").await;
     let spec = Spec::of(&case).await;
-    let proxy = Proxy::before(spec.listen, case.chance()).await;
+    let proxy = Proxy::before(spec.listen, case.chance());
     let front = Some(proxy.address);
     let mut world = World::start(Spec { front, ..spec }).await;
     power_cuts(&mut world, case).await;
@@ -240,103 +234,6 @@ async fn full_disk(world: &mut World, proxy: &Proxy, mut case: Case) {
     world.edge.start_again();
     world.edge.ready().await;
     case.passed();
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_damaged_file_costs_what_it_says_that_it_costs() {
-    let mut case = Case::begin("SF-12").await;
-    let spec = Spec::of(&case).await;
-    let proxy = Proxy::before(spec.listen, case.chance()).await;
-    let front = Some(proxy.address);
-    let mut world = World::start(Spec { front, ..spec }).await;
-    let mut chance = case.chance();
-    for round in 0..case.pick(1, 4) {
-        for damage in Damage::ALL {
-            if damage.is_told() {
-                // Something is there to be lost.
-                proxy.open(false);
-                proxy.cut(Cut::Closed);
-            }
-            world.rounds(1).await;
-            if !damage.is_told() {
-                drained(&world).await;
-            }
-            world.edge.kill();
-            let done = damage.to(&world.edge_data(), &mut chance);
-            case.did(
-                if done {
-                    "files damaged"
-                } else {
-                    "damages that found nothing"
-                },
-                1,
-            );
-            proxy.open(true);
-            start_as_a_service_does(&mut world, &mut case).await;
-            drained(&world).await;
-            println!(
-                "round {round}, {damage:?}: {}",
-                world.edge_status().unwrap()["salvaged"]
-            );
-        }
-    }
-    closed_to_others(&mut world, &mut case).await;
-    world.rounds(1).await;
-    let damaged = true;
-    judge_as(
-        &world,
-        &mut case,
-        Expected {
-            damaged,
-            ..Expected::default()
-        },
-    )
-    .await;
-    world.stop().await;
-    case.passed();
-}
-
-/// An edge that may not enter its data directory ends with 74, and names it.
-async fn closed_to_others(world: &mut World, case: &mut Case) {
-    world.edge.kill();
-    let (data, config) = (world.edge_data(), world.folder().join("nobody.toml"));
-    fs::copy(&world.site.edge_toml, &config).unwrap();
-    fs::set_permissions(&config, fs::Permissions::from_mode(0o644)).unwrap();
-    fs::set_permissions(&data, fs::Permissions::from_mode(0)).unwrap();
-    // Root enters everywhere.
-    let output = Command::new("setpriv")
-        .args(["--reuid=65534", "--regid=65534", "--clear-groups"])
-        .arg(built("weighbridge-edge"))
-        .args(["run", "--config", config.to_str().unwrap()])
-        .output();
-    fs::set_permissions(&data, fs::Permissions::from_mode(0o755)).unwrap();
-    if let Ok(output) = output {
-        let words = String::from_utf8_lossy(&output.stderr).into_owned();
-        assert_eq!(output.status.code(), Some(74), "{words}");
-        assert!(words.contains(data.to_str().unwrap()), "{words}");
-        case.did("directories closed", 1);
-    }
-    start_as_a_service_does(world, case).await;
-}
-
-/// An edge that ends with 74 is started again, and is well then, or after one more time.
-async fn start_as_a_service_does(world: &mut World, case: &mut Case) {
-    let welcomes = world.welcomes();
-    world.edge.start_again();
-    let began = Instant::now();
-    let mut ends = 0;
-    while world.welcomes() <= welcomes {
-        if let Some(status) = world.edge.ended() {
-            assert_eq!(status.code(), Some(74), "{}", world.edge.log_tail());
-            ends += 1;
-            case.did("ends with 74", 1);
-            assert!(ends < 5, "it ends again and again:\n{}", world.edge.log_tail());
-            world.edge.start_again();
-        }
-        assert!(began.elapsed() < SOON, "{}", world.edge.log_tail());
-        sleep(Duration::from_millis(20)).await;
-    }
-    case.recovered(began.elapsed());
 }
 
 /// Waits until strace has written all that it saw of a process that was killed.

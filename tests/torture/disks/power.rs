@@ -104,7 +104,7 @@ impl Recording {
         for step in &self.steps[..until] {
             match step {
                 Step::Write { file, at, bytes } => {
-                    disks.entry(file).or_default().pending.push((*at, bytes.clone(), None))
+                    disks.entry(file).or_default().pending.push((*at, bytes.clone(), None));
                 }
                 Step::Truncate { file, length } => {
                     disks

@@ -52,7 +52,7 @@ async fn an_edge_that_never_heard_the_acknowledgement_sends_again_and_nothing_is
     let mut case = Case::begin("SF-02").await;
     let losses = case.pick(15, 200);
     let spec = Spec::of(&case).await;
-    let mut proxy = Proxy::before(spec.listen, case.chance()).await;
+    let mut proxy = Proxy::before(spec.listen, case.chance());
     let front = Some(proxy.address);
     let mut world = World::start(Spec { front, ..spec }).await;
     proxy.lose_acks(losses);

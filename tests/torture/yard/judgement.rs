@@ -155,8 +155,8 @@ async fn kept_promises(world: &World, case: &mut Case, expected: Expected) {
             case.did("events damaged, and said so", 1);
             continue;
         }
-        let captured = captures.get(cycle).map(String::as_str);
-        assert_eq!(captured, Some("1"), "captures of {promise:?}");
+        let times = captures.get(cycle).map(String::as_str);
+        assert_eq!(times, Some("1"), "captures of {promise:?}");
         let as_told = stands_as == Some(&format!("STORED {cycle}"));
         assert!(as_told || expected.forked, "{promise:?} stands as {stands_as:?}");
     }

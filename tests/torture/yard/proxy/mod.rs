@@ -17,7 +17,7 @@ use parking_lot::Mutex;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::{
-        TcpListener, TcpStream,
+        TcpSocket, TcpStream,
         tcp::{ReadHalf, WriteHalf},
     },
     sync::{Notify, broadcast, mpsc, watch},
@@ -76,14 +76,21 @@ struct Control {
     chance: Mutex<Chance>,
 }
 
+/// What may lie here unread: a slow line has no store of its own.
+const RECEIVED: u32 = 16 * 1024;
+/// Bytes that pass at once.
+const CHUNK: usize = 16 * 1024;
 const ACK: &[u8] = br#""type":"ack""#;
 /// Of the server's frame that closes with 4409.
 const FENCED: [u8; 2] = 4409_u16.to_be_bytes();
 
 impl Proxy {
     /// Before the server at `behind`. It does nothing wrong until it is told to.
-    pub async fn before(behind: SocketAddr, chance: Chance) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    pub fn before(behind: SocketAddr, chance: Chance) -> Self {
+        let socket = TcpSocket::new_v4().unwrap();
+        socket.set_recv_buffer_size(RECEIVED).unwrap();
+        socket.bind(SocketAddr::from(([127, 0, 0, 1], 0))).unwrap();
+        let listener = socket.listen(64).unwrap();
         let address = listener.local_addr().unwrap();
         let (tell_lost, lost) = mpsc::unbounded_channel();
         let control = Arc::new(Control {
@@ -221,8 +228,8 @@ impl Control {
     /// What the edge says.
     async fn upward(&self, mut from: ReadHalf<'_>, mut to: WriteHalf<'_>) {
         let mut garbler = Garbler::new(self.draw());
-        let mut chunk = vec![0; 16 * 1024];
-        while let Ok(count @ 1..) = from.read(&mut chunk).await {
+        let mut chunk = vec![0; CHUNK];
+        while let Ok(count @ 1..) = from.read(&mut chunk[..self.at_once()]).await {
             let conduct = self.passable(count).await;
             let bytes = garbler.pass(&chunk[..count], conduct.garble);
             self.garbled.fetch_add(garbler.spoiled(), SeqCst);
@@ -234,8 +241,8 @@ impl Control {
 
     /// What the server says.
     async fn downward(&self, mut from: ReadHalf<'_>, mut to: WriteHalf<'_>) {
-        let mut chunk = vec![0; 16 * 1024];
-        while let Ok(count @ 1..) = from.read(&mut chunk).await {
+        let mut chunk = vec![0; CHUNK];
+        while let Ok(count @ 1..) = from.read(&mut chunk[..self.at_once()]).await {
             self.passable(count).await;
             let bytes = &chunk[..count];
             let ack = bytes.windows(ACK.len()).position(|window| window == ACK);
@@ -250,6 +257,14 @@ impl Control {
             if to.write_all(bytes).await.is_err() {
                 return;
             }
+        }
+    }
+
+    /// A tenth of a second's worth where the line is slow.
+    fn at_once(&self) -> usize {
+        match self.conduct.borrow().rate {
+            0 => CHUNK,
+            rate => usize::try_from(rate / 10).unwrap().clamp(1, CHUNK),
         }
     }
 
