@@ -6,6 +6,7 @@ use std::{
     net::SocketAddr,
     os::unix::fs::OpenOptionsExt,
     path::{Path, PathBuf},
+    time::Duration,
 };
 
 use serde::{Deserialize, Serialize};
@@ -25,6 +26,8 @@ pub struct Plan {
     pub formats: Vec<Format>,
     pub rate_hz: u32,
     pub line: Line,
+    /// What comes to a deck sooner after a call is not the called truck.
+    pub approach: Duration,
 }
 
 /// The edge's identity at the server, kept in the folder because the server tells the key once.
@@ -54,7 +57,7 @@ impl Plan {
             };
             spec.id = match known.iter().find(|station| station.name == name) {
                 Some(station) => station.id,
-                None => server.make_station(&name, &spec).await?,
+                None => server.make_station(&name, &spec, self.approach).await?,
             };
             specs.push(spec);
         }

@@ -9,7 +9,7 @@ use crate::{
     server::Server,
     setup::Plan,
     station::line::Line,
-    traffic::{Traffic, TrafficSpec, clear_line},
+    traffic::{self, Traffic, TrafficSpec, clear_line},
     truck::Habits,
     yard::{BoardSpec, Yard, YardSpec},
 };
@@ -58,6 +58,7 @@ impl SiteSpec {
             9600
         };
         let plan = Plan {
+            approach: traffic::least_approach(self.haste),
             folder: self.folder.clone(),
             formats: self.formats,
             rate_hz: self.rate_hz,

@@ -1,7 +1,7 @@
 //! What a screen shows of a station, a weight, a record or a line: the shapes of the interface's description, the same over
 //! HTTP and over a WebSocket.
 
-use chrono::{DateTime, FixedOffset, Utc};
+use chrono::{DateTime, FixedOffset, NaiveDate, Utc};
 use serde::Serialize;
 use utoipa::ToSchema;
 use weighbridge_protocol::{
@@ -164,21 +164,41 @@ pub struct QueueItem {
     pub id: i64,
     pub site_id: i64,
     pub queue_number: i32,
+    /// The local day of the check-in, within which the number is unique.
+    pub day: NaiveDate,
     /// `WAITING`, `CALLED`, `COMPLETED`, `CANCELLED`, `NO_SHOW` or `REVIEW`.
     pub status: String,
     pub vehicle_id: i64,
     pub vehicle_plate: String,
     pub driver_id: i64,
     pub driver_name: String,
+    pub product_id: Option<i64>,
+    pub customer_id: Option<i64>,
+    /// `IN` or `OUT`.
+    pub direction: Option<String>,
+    pub priority: bool,
+    pub priority_reason: Option<String>,
     pub station_id: Option<i64>,
     pub station_name: Option<String>,
     pub ahead_count: i64,
-    /// Minutes.
+    /// Minutes: those ahead × the mean time of a weighing ÷ the stations that are open.
     pub estimated_time: i32,
+    /// Minutes within which it is called, as likely as not; null where it does not wait, or no station takes it.
+    pub eta_p50: Option<i32>,
+    /// Minutes within which it is called four times in five.
+    pub eta_p80: Option<i32>,
     #[schema(value_type = Option<String>, format = DateTime)]
     pub called_at: Option<DateTime<FixedOffset>>,
+    /// When the call ends as a no-show; null while that does not run, for nobody could see the truck come.
     #[schema(value_type = Option<String>, format = DateTime)]
     pub deadline: Option<DateTime<FixedOffset>>,
+    /// How often it was called or recalled.
+    pub calls_made: i32,
+    /// When the driver said that he comes.
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub acknowledged_at: Option<DateTime<FixedOffset>>,
+    #[schema(value_type = String, format = DateTime)]
+    pub created_at: DateTime<FixedOffset>,
 }
 
 impl From<&Entry> for QueueItem {
@@ -188,17 +208,28 @@ impl From<&Entry> for QueueItem {
             id: entry.id,
             site_id: entry.site_id,
             queue_number: entry.queue_number,
+            day: entry.day,
             status: entry.status.clone(),
             vehicle_id: entry.vehicle_id,
             vehicle_plate: entry.vehicle_plate.clone(),
             driver_id: entry.driver_id,
             driver_name: entry.driver_name.clone(),
+            product_id: entry.product_id,
+            customer_id: entry.customer_id,
+            direction: entry.direction.clone(),
+            priority: entry.priority,
+            priority_reason: entry.priority_reason.clone(),
             station_id: entry.station_id,
             station_name: entry.station_name.clone(),
             ahead_count: entry.ahead_count,
             estimated_time: entry.estimated_time,
+            eta_p50: entry.eta_p50,
+            eta_p80: entry.eta_p80,
             called_at: entry.called_at.map(at),
             deadline: entry.deadline_at.map(at),
+            calls_made: entry.calls_made,
+            acknowledged_at: entry.acknowledged_at.map(at),
+            created_at: at(entry.created_at),
         }
     }
 }

@@ -54,6 +54,11 @@ impl DbError {
         text.contains(NO_SPACE)
     }
 
+    /// Whether two transactions waited for each other in a circle, and this one gave way: it has changed nothing.
+    pub fn is_deadlock(&self) -> bool {
+        matches!(self, Self::Query(DieselError::DatabaseError(_, info)) if info.message().contains(DEADLOCK))
+    }
+
     /// Whether the same query may well succeed later: the database was away, busy, full or interrupted
     /// (SQLSTATE classes 08, 40, 53, 55, 57 and 58, and time-outs). Anything else fails again however often it is tried.
     pub fn is_passing(&self) -> bool {
@@ -86,12 +91,13 @@ impl From<DieselError> for DbError {
     }
 }
 
+const DEADLOCK: &str = "deadlock detected";
 const NO_SPACE: &str = "No space left on device";
 
 /// How PostgreSQL words what passes. Diesel keeps no SQLSTATE, so the text must do; each connection asks the server for
 /// untranslated messages.
 const PASSING: [&str; 12] = [
-    "deadlock detected",
+    DEADLOCK,
     "could not serialize access",
     "could not obtain lock",
     "canceling statement due to",

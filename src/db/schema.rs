@@ -372,6 +372,7 @@ diesel::table! {
         deadline_at -> Nullable<Timestamptz>,
         calls_made -> Int4,
         acknowledged_at -> Nullable<Timestamptz>,
+        deadline_paused_at -> Nullable<Timestamptz>,
     }
 }
 
@@ -444,6 +445,7 @@ diesel::table! {
         trusted_since -> Timestamptz,
         is_active -> Bool,
         created_at -> Timestamptz,
+        least_approach_ms -> Int4,
     }
 }
 

@@ -10,9 +10,10 @@ use super::{
     DbError, Query,
     audit_log::{self, Author, Deed},
     page::{Listed, Slice},
-    schema,
+    schema, wait_queue,
     weight::MaybeWeight,
 };
+use crate::domain::call_news::Withdrawn;
 
 /// A scale.
 #[derive(Clone, Debug, Queryable, Selectable)]
@@ -39,6 +40,8 @@ pub struct Station {
     pub calling: String,
     pub directions: Vec<String>,
     pub product_ids: Vec<i64>,
+    /// Least milliseconds from a call to the first axle on the deck.
+    pub least_approach_ms: i32,
     pub is_open: bool,
     pub is_active: bool,
     pub created_at: DateTime<Utc>,
@@ -60,6 +63,7 @@ pub struct StationChange {
     pub calling: Option<String>,
     pub directions: Option<Vec<String>>,
     pub product_ids: Option<Vec<i64>>,
+    pub least_approach_ms: Option<i32>,
     pub is_open: Option<bool>,
     pub is_active: Option<bool>,
 }
@@ -83,7 +87,8 @@ pub struct AddStation {
     pub author: Author,
 }
 
-/// Changes a scale. `action` is what the audit log calls it.
+/// Changes a scale. `action` is what the audit log calls it. A truck that is on its way to a scale which is closed or taken
+/// out of use goes back to the head of the line; one that stands on the deck is weighed.
 #[derive(Debug)]
 pub struct ChangeStation {
     pub id: i64,
@@ -165,6 +170,9 @@ impl Query for ChangeStation {
                 .returning(Station::as_returning())
                 .get_result(conn)
                 .await?;
+            if !(after.is_open && after.is_active) && after.status != "WEIGHING" {
+                wait_queue::withdraw_from(conn, self.id, Withdrawn::StationClosed).await?;
+            }
             audit_log::by_user(conn, &self.author, deed(self.action, Some(&before), &after)).await?;
             Ok(after)
         })
@@ -185,6 +193,7 @@ fn deed(action: &'static str, before: Option<&Station>, after: &Station) -> Deed
             "calling": station.calling,
             "directions": station.directions,
             "product_ids": station.product_ids,
+            "approach_ms": station.least_approach_ms,
             "is_open": station.is_open,
             "is_active": station.is_active,
         })

@@ -2,6 +2,7 @@
 //!
 //! - [`board_text`]: what a display board and a lamp show of a station
 //! - [`business_number`]: Korean business registration numbers
+//! - [`call_news`]: what a driver's phone is told of his call
 //! - [`delivery`]: how what is owed reaches others
 //! - [`edge_key`]: the keys by which gateways prove themselves
 //! - [`edge_time`]: when an edge's event took place
@@ -16,10 +17,13 @@
 //! - [`role`]: what a user may do
 //! - [`slip`]: slip numbers and the local day
 //! - [`text`]: names and notes that people type, logins
+//! - [`wait_line`]: the order of a waiting line
+//! - [`wait_time`]: how long those who wait will wait yet
 //! - [`weighing`]: what an event does to calls, records and captures
 
 pub mod board_text;
 pub mod business_number;
+pub mod call_news;
 pub mod delivery;
 pub mod edge_key;
 pub mod edge_time;
@@ -34,4 +38,6 @@ pub mod plate;
 pub mod role;
 pub mod slip;
 pub mod text;
+pub mod wait_line;
+pub mod wait_time;
 pub mod weighing;

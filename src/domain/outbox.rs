@@ -21,6 +21,8 @@ pub enum Kind {
     PushCompleted,
     /// A driver's phone: drive on now.
     PushCalled,
+    /// A driver's phone: your call was taken back.
+    PushWithdrawn,
     /// A text message: your account of the app.
     SmsWelcome,
 }
@@ -32,6 +34,7 @@ impl Kind {
             Self::ErpVoid => "ERP_VOID",
             Self::PushCompleted => "PUSH_COMPLETED",
             Self::PushCalled => "PUSH_CALLED",
+            Self::PushWithdrawn => "PUSH_WITHDRAWN",
             Self::SmsWelcome => "SMS_WELCOME",
         }
     }
@@ -60,7 +63,12 @@ pub fn idempotency_key(origin: Origin, revision: i32, kind: Kind) -> Uuid {
         Origin::Cycle(cycle) => cycle.to_string(),
         Origin::Manual(key) => key.simple().to_string(),
     };
-    Uuid::new_v5(&KEYS, format!("{origin}:{revision}:{}", kind.name()).as_bytes())
+    key_of(&format!("{origin}:{revision}:{}", kind.name()))
+}
+
+/// The key of what has this name; the same name has the same key for ever.
+pub fn key_of(name: &str) -> Uuid {
+    Uuid::new_v5(&KEYS, name.as_bytes())
 }
 
 /// The messages of a completed weighing: to ERP, and to the driver's phone where there is a driver.
@@ -76,6 +84,20 @@ pub fn completion(record_id: i64, record: &Record, origin: Origin, first_slip: &
         messages.push(message(Kind::PushCompleted));
     }
     messages
+}
+
+/// The message that a completed weighing does not count: to ERP, which was told of it before.
+pub fn voiding(record_id: i64, record: &Record, origin: Origin, first_slip: &str, reason: &str) -> Message {
+    let mut payload = payload(record_id, record);
+    if let Value::Object(fields) = &mut payload {
+        fields.insert("void_reason".to_owned(), reason.into());
+    }
+    Message {
+        kind: Kind::ErpVoid,
+        idempotency_key: idempotency_key(origin, record.revision, Kind::ErpVoid),
+        aggregate_key: first_slip.to_owned(),
+        payload,
+    }
 }
 
 fn payload(record_id: i64, record: &Record) -> Value {

@@ -74,6 +74,14 @@ pub(super) fn id(field: &str, id: Given<i64>) -> Result<Given<i64>, ApiError> {
     }
 }
 
+/// A day as `2026-01-25`.
+pub(super) fn parse_day(field: &str, text: &str) -> Result<NaiveDate, ApiError> {
+    let parsed = NaiveDate::parse_from_str(text, "%Y-%m-%d").ok();
+    // The format alone would take 2026-1-25 and years of five digits.
+    let day = parsed.filter(|day| text.len() == 10 && day.to_string() == text);
+    day.ok_or_else(|| ApiError::field(field, FieldCode::InvalidFormat))
+}
+
 /// A day within the years that a person may mean.
 pub(super) fn day(field: &str, day: Given<NaiveDate>) -> Result<Given<NaiveDate>, ApiError> {
     use chrono::Datelike;

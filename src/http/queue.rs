@@ -1,5 +1,7 @@
 //! `/queue`: the waiting line, and who is called where.
 
+pub mod changes;
+
 use std::time::Duration;
 
 use actix_web::{get, post, web::Data};
@@ -13,12 +15,13 @@ use super::{
     auth::Staff,
     code::{Code, FieldCode},
     error::ApiError,
+    fields::parse_day,
     read::{Body, Filter, Id, Paging},
 };
 use crate::{
     actors::{
         directory::Directory,
-        queue::{CallTruck, CancelEntry, JoinLine, Queue},
+        queue::{CallTruck, JoinLine, Queue},
         repository::{Queries, Repository},
         screen::QueueItem,
     },
@@ -26,7 +29,7 @@ use crate::{
         DbError,
         site::SiteChosen,
         station_view::StationViewOf,
-        wait_queue::{Cancel, CheckIn, EntryById, Lines, NotJoined, Refusal},
+        wait_queue::{CheckIn, EntryById, Lines, NotJoined, Refusal},
     },
     domain::text::Line,
 };
@@ -40,6 +43,11 @@ const ASK_WITHIN: Duration = Duration::from_secs(15);
 pub struct LineFilter {
     /// All sites where it is missing.
     site_id: Option<i64>,
+    /// `WAITING`, `CALLED`, `COMPLETED`, `CANCELLED`, `NO_SHOW` or `REVIEW`. The open ones where this and `day` are missing.
+    status: Option<String>,
+    /// The local day of the check-in: all its entries, or those of the status.
+    #[param(format = Date, example = "2026-01-25")]
+    day: Option<String>,
     page: Option<i64>,
     limit: Option<i64>,
 }
@@ -83,6 +91,7 @@ pub struct ReasonForm {
 }
 
 /// `GET /api/v1/queue?site_id=1`: those who are called, then those who wait, in the order in which they will be called.
+/// `?status=NO_SHOW&day=2026-01-25` lists others, the newest first.
 #[utoipa::path(
     tag = "queue",
     params(LineFilter),
@@ -98,6 +107,8 @@ pub async fn show_line(
     let paging = Paging::parse(filter.page, filter.limit)?;
     let lines = Lines {
         site_id: filter.site_id,
+        status: status(filter.status)?,
+        day: filter.day.map(|day| parse_day("day", &day)).transpose()?,
         slice: paging.into(),
     };
     let listed = repository.run(lines).await?;
@@ -131,6 +142,7 @@ pub async fn check_in(
         customer_id: form.customer_id,
         direction: form.direction.map(|direction| direction.name().to_owned()),
         priority,
+        own_vehicle: false,
         now: Utc::now(),
     };
     let joined = line_of(&directory, site_id)?
@@ -180,37 +192,6 @@ pub async fn call_entry(
     call(form.0.station_id, Some(entry.id), &repository, &directory).await
 }
 
-/// `POST /api/v1/queue/{id}/cancel` with `{"reason":"…"}`. Written to the audit log.
-#[utoipa::path(
-    tag = "queue",
-    params(("id" = i64, Path,)),
-    responses(
-        (status = 200, body = Success<QueueItem>),
-        (status = 404, body = Failure),
-        (status = 409, body = Failure, description = "INVALID_STATE: it has ended, or its truck is being weighed"),
-    )
-)]
-#[post("/queue/{id}/cancel")]
-pub async fn cancel(
-    Staff(caller): Staff,
-    Id(id): Id,
-    form: Body<ReasonForm>,
-    repository: Data<Handle<Repository>>,
-    directory: Data<Directory>,
-) -> Result<Answer<QueueItem>, ApiError> {
-    let cancel = Cancel {
-        entry_id: id,
-        reason: form.0.reason()?,
-        author: caller.author(),
-    };
-    let site_id = repository.run(EntryById { id }).await?.site_id;
-    let cancelled = line_of(&directory, site_id)?
-        .ask(CancelEntry(cancel), ASK_WITHIN)
-        .await??;
-    let cancelled = cancelled.ok_or_else(|| ApiError::new(Code::InvalidState))?;
-    Ok(Success::ok(QueueItem::from(&cancelled)))
-}
-
 impl Direction {
     pub(super) const fn name(self) -> &'static str {
         match self {
@@ -243,6 +224,7 @@ impl From<NotJoined> for ApiError {
     fn from(why: NotJoined) -> Self {
         match why {
             NotJoined::AlreadyQueued => Self::new(Code::AlreadyQueued),
+            NotJoined::ForeignVehicle => Self::new(Code::Forbidden),
             NotJoined::Unknown(missing) => missing.into(),
         }
     }
@@ -252,8 +234,23 @@ impl From<Refusal> for ApiError {
     fn from(why: Refusal) -> Self {
         Self::new(match why {
             Refusal::NobodyWaits => Code::NotFound,
-            Refusal::StationTaken | Refusal::StationClosed | Refusal::NotWaiting => Code::InvalidState,
+            Refusal::AlreadyQueued => Code::AlreadyQueued,
+            Refusal::StationTaken | Refusal::StationClosed | Refusal::NotWaiting | Refusal::InvalidState => {
+                Code::InvalidState
+            }
         })
+    }
+}
+
+const STATUSES: [&str; 6] = ["WAITING", "CALLED", "COMPLETED", "CANCELLED", "NO_SHOW", "REVIEW"];
+
+/// A status that an entry may have.
+fn status(given: Option<String>) -> Result<Option<String>, ApiError> {
+    match given {
+        Some(status) if !STATUSES.contains(&status.as_str()) => {
+            Err(ApiError::field("status", FieldCode::InvalidFormat))
+        }
+        given => Ok(given),
     }
 }
 

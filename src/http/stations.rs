@@ -21,6 +21,7 @@ use super::{
 use crate::{
     actors::{
         indicator::StationTouched,
+        queue::LineMoved,
         repository::{Queries, Repository},
         stations::Stations as StationActors,
     },
@@ -31,7 +32,7 @@ use crate::{
     },
 };
 
-use wishes::{address, capture};
+use wishes::{address, approach, capture};
 
 mod wishes;
 
@@ -82,6 +83,9 @@ pub struct StationForm {
     directions: Option<Vec<Direction>>,
     /// What it takes; all where empty.
     product_ids: Option<Vec<i64>>,
+    /// The least time in milliseconds from a call to the first axle on the deck, as far as the truck has to come: one that
+    /// stands there sooner is another, and is not weighed under the call. At most 600,000; 0 where it is not known.
+    approach_ms: Option<i32>,
     /// Capture settings that differ from the defaults, such as `{"dwell_ms":3000}`.
     #[schema(value_type = Option<Object>)]
     capture: Option<BTreeMap<String, Value>>,
@@ -126,6 +130,7 @@ pub struct StationView {
     calling: String,
     directions: Vec<String>,
     product_ids: Vec<i64>,
+    approach_ms: i32,
     open: bool,
     is_active: bool,
     created_at: DateTime<FixedOffset>,
@@ -233,7 +238,8 @@ pub async fn open_station(Staff(caller): Staff, Id(id): Id, stage: Stage) -> Res
     change(id, open(true), "station.open", &caller, stage).await
 }
 
-/// `POST /api/v1/stations/{id}/close`: no truck is called to it.
+/// `POST /api/v1/stations/{id}/close`: no truck is called to it. One that is on its way goes back to the head of the line;
+/// one that stands on the deck is weighed.
 #[utoipa::path(
     tag = "stations",
     params(("id" = i64, Path,)),
@@ -298,6 +304,9 @@ async fn change(
     if let Some(indicator) = actors.directory.indicator(id) {
         indicator.listener().announce(StationTouched { records: Vec::new() });
     }
+    if let Some(queue) = actors.directory.queue(changed.site_id) {
+        queue.listener().announce(LineMoved);
+    }
     Ok(Success::ok(StationView::of(changed, &rules)))
 }
 
@@ -332,6 +341,7 @@ impl StationForm {
                 .product_ids
                 .map(|products| ids("product_ids", products))
                 .transpose()?,
+            least_approach_ms: self.approach_ms.map(approach).transpose()?,
             is_open: None,
             is_active: self.is_active,
         })
@@ -375,6 +385,7 @@ impl StationView {
             calling: station.calling,
             directions: station.directions,
             product_ids: station.product_ids,
+            approach_ms: station.least_approach_ms,
             open: station.is_open,
             is_active: station.is_active,
             created_at: rules.local(station.created_at),

@@ -1,5 +1,7 @@
 //! `/weigh-records`: the weighings, by day, plate, driver and status.
 
+pub mod void;
+
 use actix_web::{get, web::Data};
 use chrono::{DateTime, FixedOffset, NaiveDate};
 use serde::{Deserialize, Serialize};
@@ -12,7 +14,7 @@ use super::{
     auth::Staff,
     code::FieldCode,
     error::ApiError,
-    fields::searched,
+    fields::{parse_day, searched},
     read::{Filter, Id, Paging},
     rules::Rules,
 };
@@ -155,13 +157,10 @@ impl RecordFilter {
     }
 }
 
-/// A day as `2026-01-25`.
+/// A day that must be given.
 fn day(field: &str, text: Option<String>) -> Result<NaiveDate, ApiError> {
     let text = text.ok_or_else(|| ApiError::field(field, FieldCode::Required))?;
-    let parsed = NaiveDate::parse_from_str(&text, "%Y-%m-%d").ok();
-    // The format alone would take 2026-1-25 and years of five digits.
-    let day = parsed.filter(|day| text.len() == 10 && day.to_string() == text);
-    day.ok_or_else(|| ApiError::field(field, FieldCode::InvalidFormat))
+    parse_day(field, &text)
 }
 
 impl From<Detail> for RecordDetail {

@@ -1,5 +1,7 @@
 //! Stations, the edge, vehicles and drivers: found by their names, or made.
 
+use std::time::Duration;
+
 use serde::Deserialize;
 use serde_json::{Value, json};
 use weighbridge_protocol::kilograms::json_number;
@@ -52,7 +54,7 @@ impl Server {
     }
 
     /// Makes a station that calls by itself; its id.
-    pub async fn make_station(&self, name: &str, spec: &StationSpec) -> Result<i64, SimError> {
+    pub async fn make_station(&self, name: &str, spec: &StationSpec, approach: Duration) -> Result<i64, SimError> {
         let body = json!({
             "name": name,
             "indicator_type": spec.format.maker(),
@@ -61,6 +63,7 @@ impl Server {
             "capacity": number(spec.calibration.capacity)?,
             "division": number(spec.calibration.division)?,
             "calling": "AUTO",
+            "approach_ms": u64::try_from(approach.as_millis()).unwrap_or(0),
         });
         Ok(self.post::<Made>("/stations", body).await?.id)
     }

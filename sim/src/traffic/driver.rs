@@ -48,7 +48,7 @@ struct Place {
 /// A driver tries again this long after a refusal, or after no answer.
 const TRY_AGAIN: Duration = Duration::from_secs(1);
 /// In life's pace: from his place in the line to the deck, loading, and how far apart the day's first trucks come.
-const APPROACH: Duration = Duration::from_secs(8);
+pub(super) const APPROACH: Duration = Duration::from_secs(8);
 const LOADING: Duration = Duration::from_mins(2);
 const HEADWAY: Duration = Duration::from_secs(6);
 /// A stranger who finds no free deck for so long drives on.

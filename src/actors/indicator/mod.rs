@@ -159,7 +159,7 @@ impl Indicator {
         }
         self.show();
         if self.is_free() && !was_free {
-            self.announce_free();
+            self.announce_free(false);
         }
     }
 
@@ -180,9 +180,10 @@ impl Indicator {
             .is_some_and(|view| view.status == "IDLE" && view.current_vehicle.is_none())
     }
 
-    fn announce_free(&self) {
+    fn announce_free(&self, relinked: bool) {
         self.listeners.line.announce(StationFreed {
             station_id: self.station_id,
+            relinked,
         });
     }
 
@@ -252,6 +253,9 @@ impl Indicator {
     }
 
     fn set_link(&mut self, up: bool) {
+        if up && !self.state.link_up {
+            self.announce_free(true);
+        }
         self.state.link_up = up;
         self.feed.is_heard = false;
         if !up {
@@ -344,7 +348,7 @@ impl Handler<BacklogChanged> for Indicator {
     fn handle(&mut self, BacklogChanged { drained }: BacklogChanged, _: &mut Context<Self>) {
         self.state.backlog_drained = drained;
         if drained && self.is_free() {
-            self.announce_free();
+            self.announce_free(false);
         }
     }
 }

@@ -1,6 +1,6 @@
 //! A capture becomes a vehicle's weighing, by hand.
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use diesel::{prelude::*, sql_types};
 use diesel_async::{AsyncConnection, AsyncPgConnection, RunQueryDsl};
 use serde_json::json;
@@ -22,6 +22,7 @@ use crate::{
         weighing::{
             ledger::{Pass, Record, RecordStatus, Row},
             passes::{self, Taken},
+            restored,
         },
     },
 };
@@ -39,8 +40,9 @@ pub enum Decision {
     },
 }
 
-/// Assigns a capture to a vehicle: its second pass where it has an open record, else a new weighing. An entry under review
-/// for that vehicle is complete with it.
+/// Assigns a capture to a vehicle: its second pass where it has an open record, else a new weighing. An entry of that vehicle
+/// is complete with it: one under review, one that counts as not having come, one that is called to that station, and one
+/// that waited already when it was captured.
 #[derive(Clone, Debug)]
 pub struct Assign {
     pub key: CaptureKey,
@@ -137,6 +139,7 @@ impl Assign {
         if passes::take(record.change(), &vehicle, pass, local_day(pass.at, zone), min_net) == Taken::Completed {
             ledger.completed.push(record_id);
         }
+        restored::complete_call(ledger, self.parties.vehicle_id, record_id, pass);
         Some(record_id)
     }
 
@@ -207,11 +210,9 @@ impl Assign {
     ) -> Result<Vec<i64>, DbError> {
         use schema::wait_queue::dsl;
         let entry: Option<i64> = dsl::wait_queue
-            .filter(
-                dsl::vehicle_id
-                    .eq(self.parties.vehicle_id)
-                    .and(dsl::status.eq("REVIEW")),
-            )
+            .filter(dsl::vehicle_id.eq(self.parties.vehicle_id))
+            .filter(dsl::status.eq_any(["REVIEW", "NO_SHOW", "WAITING"]))
+            .filter(dsl::created_at.between(found.captured_at - TimeDelta::days(1), found.captured_at))
             .order(dsl::id.desc())
             .select(dsl::id)
             .for_no_key_update()

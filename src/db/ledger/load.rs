@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use diesel::prelude::*;
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
 use uuid::Uuid;
@@ -71,6 +71,7 @@ struct StationRow {
     edge_id: Option<i64>,
     capacity: Option<Weight>,
     trusted_since: DateTime<Utc>,
+    least_approach_ms: i32,
     status: String,
 }
 
@@ -94,6 +95,7 @@ async fn stations(conn: &mut AsyncPgConnection, wanted: &Wanted, ledger: &mut Le
             edge_id: row.edge_id,
             capacity: row.capacity.map(Into::into),
             trusted_since: row.trusted_since,
+            least_approach: TimeDelta::milliseconds(row.least_approach_ms.into()),
             status: StationStatus::named(&row.status).unwrap_or(StationStatus::Idle),
         };
         ledger.stations.insert(row.id, Row::loaded(station));
@@ -166,6 +168,19 @@ async fn calls(conn: &mut AsyncPgConnection, wanted: &Wanted, ledger: &mut Ledge
     Ok(())
 }
 
+#[derive(Queryable, Selectable)]
+#[diesel(table_name = schema::capture)]
+struct CaptureLoaded {
+    id: i64,
+    station_id: i64,
+    cycle: Uuid,
+    weight: Weight,
+    gap: bool,
+    doubtful: bool,
+    on_at: Option<DateTime<Utc>>,
+    record_id: Option<i64>,
+}
+
 async fn captures(conn: &mut AsyncPgConnection, wanted: &Wanted, ledger: &mut Ledger) -> Result<(), DbError> {
     use schema::capture::dsl;
     if wanted.cycles.is_empty() {
@@ -176,21 +191,22 @@ async fn captures(conn: &mut AsyncPgConnection, wanted: &Wanted, ledger: &mut Le
         .iter()
         .map(|cycle| Uuid::from_u128(cycle.bits()))
         .collect();
-    let rows: Vec<(i64, i64, Uuid, Weight, Option<i64>)> = dsl::capture
+    let rows: Vec<CaptureLoaded> = dsl::capture
         .filter(dsl::cycle.eq_any(cycles))
         .order(dsl::id)
-        .select((dsl::id, dsl::station_id, dsl::cycle, dsl::weight, dsl::record_id))
+        .select(CaptureLoaded::as_select())
         .for_no_key_update()
         .load(conn)
         .await?;
-    for (id, station_id, cycle, weight, record_id) in rows {
-        let cycle = CycleId::from_bits(cycle.as_u128());
+    for loaded in rows {
+        let cycle = CycleId::from_bits(loaded.cycle.as_u128());
         let row = CaptureRow {
-            id,
-            station_id,
+            id: loaded.id,
+            station_id: loaded.station_id,
             cycle,
-            weight: weight.into(),
-            record_id,
+            weight: loaded.weight.into(),
+            on_at: loaded.on_at.filter(|_| !loaded.gap && !loaded.doubtful),
+            record_id: loaded.record_id,
             evidence: None,
         };
         ledger.captures.insert(cycle, Row::loaded(row));

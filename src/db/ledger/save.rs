@@ -3,14 +3,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, Utc};
-use diesel::{prelude::*, sql_types};
+use diesel::prelude::*;
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
 use serde_json::Value;
 use uuid::Uuid;
 
 use super::{Loaded, slips};
 use crate::{
-    db::{DbError, audit_log, outbox, prepared::Prepare, schema, weight::Weight},
+    db::{DbError, audit_log, outbox, schema, wait_queue, weight::Weight},
     domain::{
         outbox::{Origin, completion},
         weighing::{
@@ -116,7 +116,7 @@ async fn calls(conn: &mut AsyncPgConnection, ledger: &Ledger) -> Result<(), DbEr
     use schema::wait_queue::dsl;
     for (id, call) in ledger.calls.iter().filter(|(_, row)| row.is_changed()) {
         if call.status == CallStatus::BackInLine {
-            back_in_line(conn, *id).await?;
+            wait_queue::to_head(conn, *id).await?;
             continue;
         }
         diesel::update(dsl::wait_queue.filter(dsl::id.eq(id)))
@@ -139,21 +139,6 @@ const fn status_name(call: &Call) -> &'static str {
         CallStatus::Review => "REVIEW",
         CallStatus::BackInLine => "WAITING",
     }
-}
-
-/// To the head of the line: before everyone who waits there now.
-async fn back_in_line(conn: &mut AsyncPgConnection, entry_id: i64) -> Result<(), DbError> {
-    diesel::sql_query(
-        "UPDATE wait_queue AS e SET status = 'WAITING', station_id = NULL, called_at = NULL, deadline_at = NULL, \
-         capture_id = NULL, acknowledged_at = NULL, record_id = (SELECT r.id FROM weigh_record r WHERE r.id = e.record_id), \
-         position = least(e.position, (SELECT coalesce(min(w.position), e.position) - 1 FROM wait_queue w \
-                   WHERE w.site_id = e.site_id AND w.status = 'WAITING')) WHERE e.id = $1",
-    )
-    .bind::<sql_types::BigInt, _>(entry_id)
-    .prepared()
-    .execute(conn)
-    .await?;
-    Ok(())
 }
 
 #[derive(Insertable)]

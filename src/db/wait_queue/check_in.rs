@@ -4,7 +4,11 @@ use chrono::{DateTime, NaiveDate, Utc};
 use diesel::{prelude::*, sql_types};
 use diesel_async::{AsyncConnection, AsyncPgConnection, RunQueryDsl};
 
-use super::line::{Entry, EntryById};
+use super::{
+    held::{is_second_entry, open_record, vehicle_is_queued, waiting},
+    line::{Entry, EntryById},
+    order::space,
+};
 use crate::{
     db::{
         DbError, Query,
@@ -12,7 +16,10 @@ use crate::{
         prepared::Prepare,
         schema,
     },
-    domain::slip::local_day,
+    domain::{
+        slip::local_day,
+        wait_line::{Spot, for_priority},
+    },
 };
 
 /// Checks a driver in with a vehicle. A vehicle on its second pass comes back to its open record. `NotFound` where the site
@@ -28,6 +35,8 @@ pub struct CheckIn {
     pub direction: Option<String>,
     /// Why it goes before the others, where it does.
     pub priority: Option<String>,
+    /// Whether the vehicle must be one that this driver drives, as where he checks himself in.
+    pub own_vehicle: bool,
     pub now: DateTime<Utc>,
 }
 
@@ -36,6 +45,8 @@ pub struct CheckIn {
 pub enum NotJoined {
     /// Its driver or its vehicle stands in a line already.
     AlreadyQueued,
+    /// Its driver does not drive this vehicle.
+    ForeignVehicle,
     Unknown(Missing),
 }
 
@@ -46,36 +57,13 @@ impl Query for CheckIn {
 
     async fn run(self, conn: &mut AsyncPgConnection) -> Result<Joined, DbError> {
         let joining = conn.transaction::<_, DbError, _>(async |conn| self.join(conn).await);
-        match joining.await {
-            Err(DbError::Conflict { constraint, .. }) if constraint == ONE_OPEN_PER_DRIVER => {
-                Ok(Err(NotJoined::AlreadyQueued))
-            }
-            other => other,
-        }
-    }
-}
-
-/// The index that lets a driver stand in one line at a time.
-const ONE_OPEN_PER_DRIVER: &str = "wait_queue_one_open_per_driver";
-
-#[derive(QueryableByName)]
-struct Number {
-    #[diesel(sql_type = sql_types::Integer)]
-    last_number: i32,
-}
-
-impl CheckIn {
-    async fn join(self, conn: &mut AsyncPgConnection) -> Result<Joined, DbError> {
-        let day = self.local_day(conn).await?;
-        if let Some(missing) = self.parties().missing(conn).await? {
-            return Ok(Err(NotJoined::Unknown(missing)));
-        }
-        if self.vehicle_is_queued(conn).await? {
-            return Ok(Err(NotJoined::AlreadyQueued));
-        }
-        let open_record = self.open_record(conn).await?;
-        let number = next_number(conn, self.site_id, day).await?;
-        let id = self.insert(conn, day, number, open_record).await?;
+        let id = match joining.await {
+            Err(error) if is_second_entry(&error) => return Ok(Err(NotJoined::AlreadyQueued)),
+            Err(error) => return Err(error),
+            Ok(Err(why)) => return Ok(Err(why)),
+            Ok(Ok(id)) => id,
+        };
+        // Estimates take a while to reckon, and nobody is kept waiting for his number by them.
         let entry = EntryById { id }.run(conn).await?;
         let row = schema::wait_queue::table.filter(schema::wait_queue::id.eq(id));
         diesel::update(row)
@@ -84,12 +72,63 @@ impl CheckIn {
             .await?;
         Ok(Ok(entry))
     }
+}
+
+#[derive(QueryableByName)]
+struct Number {
+    #[diesel(sql_type = sql_types::Integer)]
+    last_number: i32,
+}
+
+impl CheckIn {
+    async fn join(self, conn: &mut AsyncPgConnection) -> Result<Result<i64, NotJoined>, DbError> {
+        let day = self.local_day(conn).await?;
+        if let Some(missing) = self.parties().missing(conn).await? {
+            return Ok(Err(NotJoined::Unknown(missing)));
+        }
+        if self.own_vehicle && !self.drives(conn).await? {
+            return Ok(Err(NotJoined::ForeignVehicle));
+        }
+        if vehicle_is_queued(conn, self.vehicle_id, None).await? {
+            return Ok(Err(NotJoined::AlreadyQueued));
+        }
+        let open_record = open_record(conn, self.site_id, self.vehicle_id).await?;
+        let number = next_number(conn, self.site_id, day).await?;
+        let position = self.position(conn, position_of(day, number)).await?;
+        self.insert(conn, (day, number), position, open_record).await.map(Ok)
+    }
+
+    /// Numbers start anew each day; those who still wait from yesterday stay before them.
+    async fn position(&self, conn: &mut AsyncPgConnection, own: f64) -> Result<f64, DbError> {
+        if self.priority.is_none() {
+            return Ok(own);
+        }
+        let line = waiting(conn, self.site_id, None).await?;
+        let spot = match for_priority(&line, own) {
+            Spot::NoRoom => for_priority(&space(conn, &line).await?, own),
+            spot @ Spot::At(_) => spot,
+        };
+        Ok(match spot {
+            Spot::At(position) => position,
+            Spot::NoRoom => own,
+        })
+    }
+
+    async fn drives(&self, conn: &mut AsyncPgConnection) -> Result<bool, DbError> {
+        use schema::vehicle_driver::dsl;
+        let pair = dsl::vehicle_driver.filter(
+            dsl::driver_id
+                .eq(self.driver_id)
+                .and(dsl::vehicle_id.eq(self.vehicle_id)),
+        );
+        Ok(diesel::select(diesel::dsl::exists(pair)).get_result(conn).await?)
+    }
 
     async fn insert(
         self,
         conn: &mut AsyncPgConnection,
-        on: NaiveDate,
-        number: i32,
+        (on, number): (NaiveDate, i32),
+        position: f64,
         open_record: Option<i64>,
     ) -> Result<i64, DbError> {
         use schema::wait_queue::dsl;
@@ -98,8 +137,7 @@ impl CheckIn {
                 dsl::site_id.eq(self.site_id),
                 dsl::day.eq(on),
                 dsl::queue_number.eq(number),
-                // Numbers start anew each day; those who still wait from yesterday stay before them.
-                dsl::position.eq(position_of(on, number)),
+                dsl::position.eq(position),
                 dsl::driver_id.eq(self.driver_id),
                 dsl::vehicle_id.eq(self.vehicle_id),
                 dsl::product_id.eq(self.product_id),
@@ -133,41 +171,6 @@ impl CheckIn {
             .first(conn)
             .await?;
         Ok(local_day(self.now, zone.parse().unwrap_or(chrono_tz::Asia::Seoul)))
-    }
-
-    /// The vehicle's row is locked, so two clerks cannot both find it free.
-    async fn vehicle_is_queued(&self, conn: &mut AsyncPgConnection) -> Result<bool, DbError> {
-        use schema::{vehicle, wait_queue::dsl};
-        vehicle::table
-            .filter(vehicle::id.eq(self.vehicle_id))
-            .select(vehicle::id)
-            .for_no_key_update()
-            .first::<i64>(conn)
-            .await?;
-        let queued: Option<i64> = dsl::wait_queue
-            .filter(
-                dsl::vehicle_id
-                    .eq(self.vehicle_id)
-                    .and(dsl::status.eq_any(["WAITING", "CALLED"])),
-            )
-            .select(dsl::id)
-            .first(conn)
-            .await
-            .optional()?;
-        Ok(queued.is_some())
-    }
-
-    async fn open_record(&self, conn: &mut AsyncPgConnection) -> Result<Option<i64>, DbError> {
-        use schema::weigh_record::dsl;
-        let open = dsl::weigh_record
-            .filter(dsl::vehicle_id.eq(self.vehicle_id).and(dsl::status.eq("WEIGHING")))
-            .filter(dsl::first_weight.is_not_null().and(dsl::site_id.eq(self.site_id)))
-            .order(dsl::weighed_at.desc())
-            .select(dsl::id)
-            .first(conn)
-            .await
-            .optional()?;
-        Ok(open)
     }
 }
 

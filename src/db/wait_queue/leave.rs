@@ -1,60 +1,57 @@
-//! An entry ends without a weighing.
+//! An entry ends without a weighing, or a call does.
 
 use chrono::{DateTime, Utc};
-use diesel::prelude::*;
+use diesel::{prelude::*, sql_types};
 use diesel_async::{AsyncConnection, AsyncPgConnection, RunQueryDsl};
 use serde_json::json;
 
-use super::line::{Entry, EntryById};
+use super::{
+    back::to_head,
+    held::{Done, Held, NO_TIME, Refusal},
+    line::EntryById,
+    news,
+};
 use crate::{
-    db::{
-        DbError, Query,
-        audit_log::{self, Author, Deed},
-        schema,
-    },
-    domain::weighing::leaving::removal,
+    db::{DbError, Query, audit_log::Author, prepared::Prepare, schema},
+    domain::call_news::Withdrawn,
 };
 
-/// Takes an open entry, or one that waits for a decision, out of the line. `NotFound` where there is no such entry.
+/// Takes an open entry, or one that waits for a decision, out of the line. `NotFound` where there is no such entry. Refused
+/// where it had ended before, or its truck is being weighed.
 #[derive(Clone, Debug)]
 pub struct Cancel {
     pub entry_id: i64,
+    /// Whose it must be; for another driver it is not there.
+    pub driver_id: Option<i64>,
     pub reason: String,
     pub author: Author,
 }
 
 impl Query for Cancel {
-    /// The entry as it ended, which still names its station; none where it had ended before, or its truck is being weighed.
-    type Output = Option<Entry>;
+    type Output = Done;
 
-    async fn run(self, conn: &mut AsyncPgConnection) -> Result<Option<Entry>, DbError> {
+    async fn run(self, conn: &mut AsyncPgConnection) -> Result<Done, DbError> {
         conn.transaction::<_, DbError, _>(async |conn| self.cancel(conn).await)
             .await
     }
 }
 
 impl Cancel {
-    async fn cancel(self, conn: &mut AsyncPgConnection) -> Result<Option<Entry>, DbError> {
-        use schema::wait_queue::dsl;
-        let (status, record_id, capture_id): (String, Option<i64>, Option<i64>) = dsl::wait_queue
-            .filter(dsl::id.eq(self.entry_id))
-            .select((dsl::status, dsl::record_id, dsl::capture_id))
-            .for_no_key_update()
-            .first(conn)
-            .await?;
-        let may_end = ["WAITING", "CALLED", "REVIEW", "NO_SHOW"].contains(&status.as_str());
-        if !may_end || capture_id.is_some() {
-            return Ok(None);
+    async fn cancel(self, conn: &mut AsyncPgConnection) -> Result<Done, DbError> {
+        let held = Held::lock(conn, self.entry_id, self.driver_id).await?;
+        let may_end = ["WAITING", "CALLED", "REVIEW", "NO_SHOW"].contains(&held.status.as_str());
+        if !may_end || held.capture_id.is_some() {
+            return Ok(Err(Refusal::InvalidState));
         }
-        end(conn, self.entry_id, "CANCELLED", record_id).await?;
-        let deed = Deed {
-            action: "queue.cancel",
-            subject: format!("wait_queue {}", self.entry_id),
-            before: Some(json!({ "status": status })),
-            after: Some(json!({ "status": "CANCELLED", "reason": self.reason })),
-        };
-        audit_log::by_user(conn, &self.author, deed).await?;
-        EntryById { id: self.entry_id }.run(conn).await.map(Some)
+        // A driver who goes by himself knows.
+        if held.status == "CALLED" && self.driver_id.is_none() {
+            let called = EntryById { id: held.id }.run(conn).await?;
+            news::withdrawn(conn, &called, Withdrawn::Cancelled).await?;
+        }
+        end(conn, &held, "CANCELLED").await?;
+        let after = json!({ "status": "CANCELLED", "reason": self.reason });
+        held.audit(conn, &self.author, "queue.cancel", after).await?;
+        held.changed(conn).await.map(Ok)
     }
 }
 
@@ -85,18 +82,21 @@ impl Query for ExpireCalls {
                 .for_no_key_update()
                 .load(conn)
                 .await?;
-            let late: Vec<(i64, Option<i64>)> = dsl::wait_queue
+            let late: Vec<Held> = dsl::wait_queue
                 .filter(dsl::status.eq("CALLED").and(dsl::station_id.eq_any(empty)))
                 .filter(dsl::deadline_at.lt(self.now).and(dsl::capture_id.is_null()))
+                .filter(dsl::deadline_paused_at.is_null())
                 .order(dsl::id)
-                .select((dsl::id, dsl::record_id))
+                .select(Held::as_select())
                 .for_no_key_update()
                 .load(conn)
                 .await?;
             let mut gone = Vec::new();
-            for (id, record_id) in late {
-                end(conn, id, "NO_SHOW", record_id).await?;
-                gone.push(id);
+            for held in late {
+                let called = EntryById { id: held.id }.run(conn).await?;
+                end(conn, &held, "NO_SHOW").await?;
+                news::withdrawn(conn, &called, Withdrawn::NoShow).await?;
+                gone.push(held.id);
             }
             Ok(gone)
         })
@@ -104,29 +104,79 @@ impl Query for ExpireCalls {
     }
 }
 
-/// Ends an entry; its record goes too if nothing was weighed under it.
-async fn end(
-    conn: &mut AsyncPgConnection,
-    entry_id: i64,
-    status: &'static str,
-    record_id: Option<i64>,
-) -> Result<(), DbError> {
-    use schema::{wait_queue::dsl, weigh_record};
-    let mut kept = record_id;
-    if let Some(id) = record_id {
-        let empty = weigh_record::table
-            .filter(weigh_record::id.eq(id).and(weigh_record::first_weight.is_null()))
-            .filter(weigh_record::status.eq_any(["PENDING", "WEIGHING"]));
-        if diesel::delete(empty).execute(conn).await? > 0 {
-            kept = None;
-            audit_log::by_system(conn, &[removal(id, entry_id)]).await?;
-        }
+/// Halts the deadlines of calls to stations that cannot be seen now, and lets those of the others go on where they were.
+/// Sent by Queue at each look.
+#[derive(Clone, Debug)]
+pub struct PauseDeadlines {
+    pub site_id: i64,
+    /// Where deadlines run.
+    pub awake: Vec<i64>,
+    /// Whether nobody has looked before: a server that was away has seen nothing since it last heard of the edge.
+    pub was_away: bool,
+    pub now: DateTime<Utc>,
+}
+
+const PAUSE: &str = "\
+    UPDATE wait_queue AS q SET \
+      deadline_at = CASE WHEN c.seen THEN q.deadline_at + ($3 - q.deadline_paused_at) ELSE q.deadline_at END, \
+      deadline_paused_at = CASE WHEN NOT c.seen THEN greatest(q.called_at, least($3, c.heard_at)) END \
+    FROM (SELECT e.id, e.station_id = ANY($2) AS seen, \
+            coalesce(CASE WHEN $4 THEN (SELECT g.last_seen_at FROM weigh_station s JOIN edge_gateway g ON g.id = s.edge_id \
+              WHERE s.id = e.station_id) END, $3) AS heard_at \
+          FROM wait_queue e WHERE e.site_id = $1 AND e.status = 'CALLED' \
+            AND (e.station_id = ANY($2)) = (e.deadline_paused_at IS NOT NULL) ORDER BY e.id FOR NO KEY UPDATE) AS c \
+    WHERE c.id = q.id";
+
+impl Query for PauseDeadlines {
+    type Output = ();
+
+    async fn run(self, conn: &mut AsyncPgConnection) -> Result<(), DbError> {
+        diesel::sql_query(PAUSE)
+            .bind::<sql_types::BigInt, _>(self.site_id)
+            .bind::<sql_types::Array<sql_types::BigInt>, _>(self.awake)
+            .bind::<sql_types::Timestamptz, _>(self.now)
+            .bind::<sql_types::Bool, _>(self.was_away)
+            .prepared()
+            .execute(conn)
+            .await?;
+        Ok(())
     }
-    diesel::update(dsl::wait_queue.filter(dsl::id.eq(entry_id)))
+}
+
+/// Takes the call of a station back whose truck has not come: it waits at the head of the line. Inside the transaction that
+/// holds the station's row. Answers the entry, where there was one.
+pub(in crate::db) async fn withdraw_from(
+    conn: &mut AsyncPgConnection,
+    station_id: i64,
+    why: Withdrawn,
+) -> Result<Option<i64>, DbError> {
+    use schema::wait_queue::dsl;
+    let called: Option<Held> = dsl::wait_queue
+        .filter(dsl::station_id.eq(station_id).and(dsl::status.eq("CALLED")))
+        .select(Held::as_select())
+        .for_no_key_update()
+        .first(conn)
+        .await
+        .optional()?;
+    let Some(held) = called.filter(Held::awaits_its_truck) else {
+        return Ok(None);
+    };
+    let entry = EntryById { id: held.id }.run(conn).await?;
+    held.drop_empty_record(conn).await?;
+    to_head(conn, held.id).await?;
+    news::withdrawn(conn, &entry, why).await?;
+    Ok(Some(held.id))
+}
+
+/// Ends an entry; its record goes too if nothing was weighed under it.
+async fn end(conn: &mut AsyncPgConnection, held: &Held, status: &'static str) -> Result<(), DbError> {
+    use schema::wait_queue::dsl;
+    let kept = held.drop_empty_record(conn).await?;
+    diesel::update(dsl::wait_queue.filter(dsl::id.eq(held.id)))
         .set((
             dsl::status.eq(status),
             dsl::record_id.eq(kept),
-            dsl::deadline_at.eq(None::<DateTime<Utc>>),
+            dsl::deadline_paused_at.eq(NO_TIME),
         ))
         .execute(conn)
         .await?;

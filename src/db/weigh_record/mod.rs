@@ -3,11 +3,14 @@
 //! - [`item`]: one record as it stands in a list
 //! - [`detail`]: one record with its story
 //! - [`list`]: records of some days, by plate, driver or status
+//! - [`void`]: a record does not count any more
 
 pub mod detail;
 pub mod item;
 pub mod list;
+pub mod void;
 
 pub use detail::{Detail, DetailOf};
 pub use item::{Item, Items, Newest};
 pub use list::{Filter, RecordsBetween};
+pub use void::VoidRecord;

@@ -54,7 +54,13 @@ pub fn apply(ledger: &mut Ledger, arrival: &Arrival<'_>) -> Fate {
         }
         EventKind::VehicleOff { captured, .. } => {
             ledger.set_status(station_id, StationStatus::Idle);
-            leaving::vehicle_left(ledger, station_id, *captured, arrival.moments);
+            leaving::vehicle_left(
+                ledger,
+                station_id,
+                body.cycle.filter(|_| *captured),
+                *captured,
+                arrival.moments,
+            );
         }
         EventKind::Moved { weight } => moved(ledger, station_id, body.cycle, *weight),
         EventKind::Overload {} => alarm(ledger, station_id, "OVERLOAD", "is overloaded"),
@@ -107,6 +113,7 @@ fn captured(ledger: &mut Ledger, arrival: &Arrival<'_>, capture: &Capture) -> Fa
         station_id,
         cycle,
         weight: capture.weight,
+        on_at: (!arrival.moments.doubtful && !capture.gap).then_some(arrival.moments.on),
         record_id: None,
         evidence: Some(evidence(arrival, capture)),
     };
@@ -161,7 +168,15 @@ fn take_by_call(ledger: &mut Ledger, arrival: &Arrival<'_>, capture: &Capture, c
         return;
     }
     let Some(record_id) = call.record_id else { return };
-    let vehicle_id = call.vehicle_id;
+    let (vehicle_id, call) = (call.vehicle_id, (**call).clone());
+    let stay = (arrival.moments.on, pass.weight);
+    if ledger
+        .vehicles
+        .get(&vehicle_id)
+        .is_some_and(|vehicle| belonging::is_anothers(&call, &station, vehicle, stay))
+    {
+        return;
+    }
     let (Some(record), Some(vehicle)) = (ledger.records.get_mut(&record_id), ledger.vehicles.get(&vehicle_id)) else {
         return;
     };

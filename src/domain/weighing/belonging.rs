@@ -1,6 +1,9 @@
 //! Which call a capture belongs to, if any. In doubt none: a backlog never lands on the truck that is called now.
 
-use super::ledger::{Call, CallStatus, Station};
+use chrono::{DateTime, Utc};
+use weighbridge_protocol::Kilograms;
+
+use super::ledger::{Call, CallStatus, Station, Vehicle};
 use crate::domain::edge_time::Moments;
 
 /// Whether a capture of this station may be taken by this call.
@@ -15,6 +18,19 @@ pub fn explains(call: &Call, station: &Station, gap: bool, moments: Moments) -> 
         && moments.on >= call.called_at
         && moments.at >= call.called_at
         && moments.on > station.trusted_since
+}
+
+/// Whether a stay, its beginning and its weight, is surely not the called truck's: it began before the call or sooner than
+/// that truck could come, or it weighs clearly less than that truck does empty.
+pub fn is_anothers(
+    call: &Call,
+    station: &Station,
+    vehicle: &Vehicle,
+    (on, weight): (DateTime<Utc>, Kilograms),
+) -> bool {
+    // A tenth is more than fuel, driver and a wrong scale make together.
+    let too_light = vehicle.tare.is_some_and(|tare| weight * 10 < tare * 9);
+    on < call.called_at + station.least_approach || too_light
 }
 
 #[cfg(test)]
@@ -50,6 +66,7 @@ mod tests {
             edge_id: Some(1),
             capacity: None,
             trusted_since: second(0),
+            least_approach: TimeDelta::zero(),
             status: StationStatus::Idle,
         }
     }
@@ -60,6 +77,28 @@ mod tests {
             at: second(at),
             doubtful: false,
         }
+    }
+
+    #[test]
+    fn what_comes_too_soon_or_weighs_less_than_the_empty_truck_is_anothers() {
+        let vehicle = Vehicle {
+            plate: "12가3456".into(),
+            tare: Some(Kilograms::from_whole(10_000)),
+            tare_valid_until: None,
+            max_load: None,
+        };
+        let far = Station {
+            least_approach: TimeDelta::seconds(20),
+            ..station()
+        };
+        let check = |station: &Station, on: i64, kg: i32| {
+            is_anothers(&call(), station, &vehicle, (second(on), Kilograms::from_whole(kg)))
+        };
+        assert!(!check(&station(), 100, 9_000));
+        assert!(check(&station(), 99, 25_000), "it stood there before the call");
+        assert!(check(&station(), 100, 8_999), "no truck of 10 t weighs that");
+        assert!(check(&far, 119, 25_000), "the called one is still on its way");
+        assert!(!check(&far, 120, 25_000));
     }
 
     #[test]

@@ -2,16 +2,26 @@
 
 use chrono::{DateTime, Utc};
 use serde_json::json;
+use weighbridge_protocol::CycleId;
 
-use super::ledger::{Audit, CallStatus, Ledger};
+use super::{
+    belonging,
+    ledger::{Audit, CallStatus, Ledger},
+};
 use crate::domain::edge_time::Moments;
 
 /// The deck is empty again after a stay that was captured, or was not.
 ///
 /// With a capture that the call took, the entry is complete, also after a first pass. With one that it did not take, staff
 /// must look. Without any, nothing was weighed: the truck goes back to the head of the line. A truck that left before the
-/// call began ends nothing.
-pub fn vehicle_left(ledger: &mut Ledger, station_id: i64, captured: bool, moments: Moments) {
+/// call began ends nothing, nor does one that was surely another: the called one is still on its way, and if its call
+/// ended here, it would be weighed under the next one's, and so on. `stay` is the cycle of what was captured.
+pub fn vehicle_left(ledger: &mut Ledger, station_id: i64, stay: Option<CycleId>, captured: bool, moments: Moments) {
+    if captured && !moments.doubtful && was_another(ledger, station_id, stay) {
+        let text = format!("station {station_id} weighed another truck than the called one, which is still awaited");
+        ledger.alarm("OTHER_TRUCK", station_id, text);
+        return;
+    }
     let Some((entry_id, call)) = ledger.open_call(station_id) else {
         return;
     };
@@ -47,6 +57,23 @@ pub fn vehicle_left(ledger: &mut Ledger, station_id: i64, captured: bool, moment
         )
     };
     ledger.alarm(code, station_id, text);
+}
+
+/// Whether what was captured in this stay is surely not the called truck's weight, and its call still waits for that.
+fn was_another(ledger: &mut Ledger, station_id: i64, stay: Option<CycleId>) -> bool {
+    let Some((_, call)) = ledger.open_call(station_id) else {
+        return false;
+    };
+    let call = (**call).clone();
+    let capture = stay.and_then(|cycle| ledger.captures.get(&cycle));
+    let on_and_weight = capture.and_then(|capture| Some((capture.on_at?, capture.weight)));
+    let vehicle = ledger.vehicles.get(&call.vehicle_id);
+    match (on_and_weight, ledger.stations.get(&station_id), vehicle) {
+        (Some(stay), Some(station), Some(vehicle)) if call.capture_id.is_none() => {
+            belonging::is_anothers(&call, station, vehicle, stay)
+        }
+        _ => false,
+    }
 }
 
 /// A record that holds no weight ends with its call; the entry and the audit log keep the story.

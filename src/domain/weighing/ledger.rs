@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use chrono::{DateTime, NaiveDate, Utc};
+use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 use chrono_tz::Tz;
 use weighbridge_protocol::{CycleId, Epoch, Kilograms, link::Receipt};
 
@@ -49,6 +49,8 @@ pub struct Station {
     pub capacity: Option<Kilograms>,
     /// A truck that drove on before this moment is assigned to no call.
     pub trusted_since: DateTime<Utc>,
+    /// The least time from a call to the first axle on the deck: what comes sooner is another truck.
+    pub least_approach: TimeDelta,
     pub status: StationStatus,
 }
 
@@ -195,6 +197,8 @@ pub struct CaptureRow {
     pub station_id: i64,
     pub cycle: CycleId,
     pub weight: Kilograms,
+    /// When its truck drove on, if that is certain.
+    pub on_at: Option<DateTime<Utc>>,
     pub record_id: Option<i64>,
     /// Only for a new one: what is stored beside it.
     pub evidence: Option<Evidence>,

@@ -116,20 +116,30 @@ fn slip_for(ledger: &mut Ledger, receipt: &Receipt, record_id: i64, site_id: i64
     slip
 }
 
-/// The vehicle has been weighed: a call that still waits for it has what it wanted.
-fn spend_call(ledger: &mut Ledger, vehicle_id: i64, record_id: i64, pass: Pass) {
+/// Staff have decided that this weight is the vehicle's: a call that still waits for it is over.
+pub fn complete_call(ledger: &mut Ledger, vehicle_id: i64, record_id: i64, pass: Pass) {
+    if let Some(entry) = spend_call(ledger, vehicle_id, record_id, pass)
+        && let Some(call) = ledger.calls.get_mut(&entry)
+    {
+        let completed_at = Some(pass.at.max(call.called_at));
+        let call = call.change();
+        (call.status, call.completed_at) = (CallStatus::Completed, completed_at);
+    }
+}
+
+/// The vehicle has been weighed: a call that still waits for it has what it wanted. Answers its entry.
+fn spend_call(ledger: &mut Ledger, vehicle_id: i64, record_id: i64, pass: Pass) -> Option<i64> {
     let call = ledger
         .calls
-        .values_mut()
-        .find(|call| call.vehicle_id == vehicle_id && call.status == CallStatus::Called);
-    let Some(call) = call.filter(|call| call.capture_id.is_none()) else {
-        return;
-    };
+        .iter_mut()
+        .find(|(_, call)| call.vehicle_id == vehicle_id && call.status == CallStatus::Called);
+    let (entry, call) = call.filter(|(_, call)| call.capture_id.is_none())?;
+    let entry = *entry;
     let change = call.change();
     let stale = change.record_id.filter(|stale| *stale != record_id);
     change.capture_id = pass.capture_id;
     change.record_id = Some(record_id);
-    let Some(stale) = stale else { return };
+    let Some(stale) = stale else { return Some(entry) };
     let empty = ledger
         .records
         .get(&stale)
@@ -137,4 +147,5 @@ fn spend_call(ledger: &mut Ledger, vehicle_id: i64, record_id: i64, pass: Pass) 
     if empty {
         ledger.removed.insert(stale);
     }
+    Some(entry)
 }

@@ -38,6 +38,51 @@ fn a_first_pass_ends_the_call_and_leaves_the_record_open() {
 }
 
 #[test]
+fn another_truck_before_the_called_one_leaves_it_its_call() {
+    // It stood there when the call was made: only its leaving falls into the call.
+    Yard::new()
+        .capture(90, 99, 25_000)
+        .off_of(90, 105)
+        .on(110)
+        .capture(110, 120, 18_000)
+        .off_of(110, 130)
+        .check(expect![[r#"
+        call Completed, capture Some(2), record Some(9)
+        record 9 COMPLETED, net 8000.00, slip -, review -
+        capture 1 25000.00 of record None
+        capture 2 18000.00 of record Some(9)
+        alarm OTHER_TRUCK
+    "#]]);
+}
+
+#[test]
+fn a_truck_that_comes_sooner_than_the_called_one_can_is_another() {
+    Yard::new()
+        .approach_takes(20)
+        .capture(103, 115, 25_000)
+        .off_of(103, 118)
+        .capture(121, 130, 18_000)
+        .off_of(121, 140)
+        .check(expect![[r#"
+        call Completed, capture Some(2), record Some(9)
+        record 9 COMPLETED, net 8000.00, slip -, review -
+        capture 1 25000.00 of record None
+        capture 2 18000.00 of record Some(9)
+        alarm OTHER_TRUCK
+    "#]]);
+}
+
+#[test]
+fn what_weighs_less_than_the_called_truck_empty_is_another() {
+    Yard::new().capture(110, 120, 3_500).off_of(110, 130).check(expect![[r#"
+        call Called, capture None, record Some(9)
+        record 9 PENDING, net -, slip -, review -
+        capture 1 3500.00 of record None
+        alarm OTHER_TRUCK
+    "#]]);
+}
+
+#[test]
 fn a_backlog_never_lands_on_the_truck_that_is_called_now() {
     Yard::new()
         .on(80)

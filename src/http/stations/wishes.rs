@@ -23,6 +23,15 @@ pub(super) fn address(address: Given<String>) -> Result<Given<String>, ApiError>
     }
 }
 
+/// Milliseconds, up to ten minutes.
+pub(super) fn approach(milliseconds: i32) -> Result<i32, ApiError> {
+    if (0..=600_000).contains(&milliseconds) {
+        Ok(milliseconds)
+    } else {
+        Err(ApiError::field("approach_ms", FieldCode::OutOfRange))
+    }
+}
+
 /// The overrides as the edge gets them; they must make sense together with the defaults.
 pub(super) fn capture(wishes: BTreeMap<String, Value>) -> Result<Value, ApiError> {
     let wrong = |key: &str, code| ApiError::field(format!("capture.{key}"), code);

@@ -50,6 +50,7 @@ impl Yard {
             edge_id: Some(EDGE),
             capacity: Some(Kilograms::from_whole(60_000)),
             trusted_since: second(0),
+            least_approach: chrono::TimeDelta::zero(),
             status: StationStatus::Idle,
         };
         ledger.stations.insert(STATION, Row::loaded(station));
@@ -141,6 +142,22 @@ impl Yard {
                 inferred: false,
             },
         )
+    }
+
+    /// The truck that drove on at `on` drives off.
+    pub(super) fn off_of(self, on: i64, at: i64) -> Self {
+        let kind = EventKind::VehicleOff {
+            captured: true,
+            inferred: false,
+        };
+        self.event(at, at, Some(on), kind)
+    }
+
+    pub(super) fn approach_takes(mut self, seconds: i64) -> Self {
+        if let Some(station) = self.ledger.stations.get_mut(&STATION) {
+            station.change().least_approach = chrono::TimeDelta::seconds(seconds);
+        }
+        self
     }
 
     pub(super) fn event(mut self, on: i64, at: i64, cycle: Option<i64>, kind: EventKind) -> Self {

@@ -1,17 +1,20 @@
 //! The waiting line of one site: who joins it, who is called where, and what the boards say.
+//!
+//! - [`work`]: what it does in the background
+
+mod work;
 
 use std::{collections::BTreeMap, time::Duration};
 
 use actix::{Actor, ActorFutureExt, AsyncContext, Context, Handler, Message, ResponseActFuture, WrapFuture};
-use chrono::{TimeDelta, Utc};
-use futures_util::future::join_all;
-use tracing::{info, warn};
+use chrono::TimeDelta;
+use tracing::warn;
 use weighbridge_supervision::{Handle, Listener};
 
+use self::work::Work;
 use super::{
     directory::Directory,
     edge_link::ShowOnBoard,
-    indicator::CurrentState,
     live::{Json, QueueChanged},
     repository::{Queries, Repository},
     screen::QueueItem,
@@ -19,14 +22,14 @@ use super::{
 use crate::{
     db::{
         DbError,
-        station_view::{StationView, StationViews},
-        wait_queue::{CallNext, Called, Cancel, CheckIn, Entry, ExpireCalls, Joined, Line},
+        audit_log::Author,
+        station_view::StationView,
+        wait_queue::{Acknowledge, Called, Cancel, CheckIn, Done, Entry, Joined, Move, Return},
     },
     domain::board_text::Sign,
 };
 
 const BETWEEN_LOOKS: Duration = Duration::from_secs(2);
-const ASK_WITHIN: Duration = Duration::from_secs(2);
 
 /// A truck joins the line. Asked by the handlers of HTTP; answers its entry, or why it has none.
 #[derive(Debug, Message)]
@@ -41,16 +44,38 @@ pub struct CallTruck {
     pub entry_id: Option<i64>,
 }
 
-/// Takes an entry out of the line. Asked by the handlers of HTTP; answers how it ended, or none where it had ended before.
+/// Changes an entry. Asked by the handlers of HTTP, for staff and for drivers; answers it as it stands then, or why it was
+/// left as it was.
 #[derive(Debug, Message)]
-#[rtype(result = "Result<Option<Entry>, DbError>")]
-pub struct CancelEntry(pub Cancel);
+#[rtype(result = "Result<Done, DbError>")]
+pub struct ChangeLine(pub LineChange);
 
-/// Nothing stands on a station and nobody is called there. Announced by its Indicator; the queue then calls the next truck.
+/// What is done to an entry.
+#[derive(Debug)]
+pub enum LineChange {
+    Acknowledge(Acknowledge),
+    Cancel(Cancel),
+    Recall {
+        entry_id: i64,
+        author: Author,
+    },
+    Return(Return),
+    Skip {
+        entry_id: i64,
+        reason: Option<String>,
+        author: Author,
+    },
+    Move(Move),
+}
+
+/// Nothing stands on a station and nobody is called there, or its edge has connected anew. Announced by its Indicator; the
+/// queue then calls the next truck, and says on the board what it should show.
 #[derive(Clone, Copy, Debug, Message)]
 #[rtype(result = "()")]
 pub struct StationFreed {
     pub station_id: i64,
+    /// What the board shows is not known.
+    pub relinked: bool,
 }
 
 /// A weighing has changed an entry. Announced by EdgeLink.
@@ -71,6 +96,7 @@ pub struct Queue {
     /// One look at a time; what happens meanwhile asks for another.
     looking: bool,
     look_again: bool,
+    has_looked: bool,
 }
 
 impl Queue {
@@ -90,6 +116,7 @@ impl Queue {
             boards: BTreeMap::new(),
             looking: false,
             look_again: false,
+            has_looked: false,
         }
     }
 
@@ -102,7 +129,10 @@ impl Queue {
         context.spawn(self.work().look().into_actor(self).map(|looked, queue, context| {
             queue.looking = false;
             match looked {
-                Ok((stations, line)) => queue.show(&stations, &line),
+                Ok((stations, line)) => {
+                    queue.has_looked = true;
+                    queue.show(&stations, &line);
+                }
                 Err(error) => warn!(
                     site.id = queue.site_id,
                     "the line of site {} cannot be read: {error}", queue.site_id
@@ -120,6 +150,7 @@ impl Queue {
             call_deadline: self.call_deadline,
             repository: self.repository.clone(),
             directory: self.directory.clone(),
+            is_first: !self.has_looked,
         }
     }
 
@@ -154,112 +185,6 @@ impl Queue {
         {
             self.boards.insert(station.id, sign);
         }
-    }
-}
-
-/// What the queue does in the background, with handles of its own.
-struct Work {
-    site_id: i64,
-    call_deadline: TimeDelta,
-    repository: Handle<Repository>,
-    directory: Directory,
-}
-
-impl Work {
-    async fn look(self) -> Result<(Vec<StationView>, Vec<Entry>), DbError> {
-        let stations = self.stations().await?;
-        let awake = self.awake(&stations).await;
-        self.expire(&awake).await?;
-        let line = self.line().await?;
-        if line.iter().all(|entry| entry.status != "WAITING") {
-            return Ok((stations, line));
-        }
-        let mut called = false;
-        for station in stations.iter().filter(|station| awake.contains(&station.id)) {
-            called |= self.call_if_free(station).await?;
-        }
-        if called {
-            return Ok((self.stations().await?, self.line().await?));
-        }
-        Ok((stations, line))
-    }
-
-    async fn line(&self) -> Result<Vec<Entry>, DbError> {
-        self.repository.run(Line { site_id: self.site_id }).await
-    }
-
-    async fn stations(&self) -> Result<Vec<StationView>, DbError> {
-        let mut stations = self.repository.run(StationViews).await?;
-        stations.retain(|station| station.site_id == self.site_id);
-        Ok(stations)
-    }
-
-    /// Stations whose link and indicator are up and whose edge has told all it kept: only there do deadlines run, and only
-    /// there is anyone called without a hand.
-    async fn awake(&self, stations: &[StationView]) -> Vec<i64> {
-        let asked = stations.iter().filter_map(|station| {
-            let indicator = self.directory.indicator(station.id)?;
-            Some(async move { (station.id, indicator.ask(CurrentState, ASK_WITHIN).await) })
-        });
-        let answers = join_all(asked).await.into_iter();
-        answers
-            .filter_map(|(station, answer)| {
-                let state = answer.ok()?;
-                (state.link_up && state.indicator_up && state.backlog_drained).then_some(station)
-            })
-            .collect()
-    }
-
-    async fn expire(&self, awake: &[i64]) -> Result<(), DbError> {
-        if awake.is_empty() {
-            return Ok(());
-        }
-        let gone = self
-            .repository
-            .run(ExpireCalls {
-                stations: awake.to_vec(),
-                now: Utc::now(),
-            })
-            .await?;
-        for entry in gone {
-            info!(queue.entry = entry, "the truck of entry {entry} did not come");
-        }
-        Ok(())
-    }
-
-    async fn call_if_free(&self, station: &StationView) -> Result<bool, DbError> {
-        let free = station.status == "IDLE" && station.current_vehicle.is_none();
-        if !free || !station.is_open || !station.calls_itself {
-            return Ok(false);
-        }
-        let called = self
-            .call(CallTruck {
-                station_id: station.id,
-                entry_id: None,
-            })
-            .await?;
-        Ok(called.is_ok())
-    }
-
-    async fn call(&self, CallTruck { station_id, entry_id }: CallTruck) -> Result<Called, DbError> {
-        let call = CallNext {
-            station_id,
-            entry_id,
-            deadline: self.call_deadline,
-            now: Utc::now(),
-        };
-        let called = self.repository.run(call).await?;
-        if let Ok(entry) = &called {
-            info!(
-                station.id = station_id,
-                queue.number = entry.queue_number,
-                "number {} is called to station {station_id}",
-                entry.queue_number
-            );
-            self.directory
-                .touch_station(station_id, entry.record_id.into_iter().collect());
-        }
-        Ok(called)
     }
 }
 
@@ -298,21 +223,22 @@ impl Handler<CallTruck> for Queue {
     }
 }
 
-impl Handler<CancelEntry> for Queue {
-    type Result = ResponseActFuture<Self, Result<Option<Entry>, DbError>>;
+impl Handler<ChangeLine> for Queue {
+    type Result = ResponseActFuture<Self, Result<Done, DbError>>;
 
-    fn handle(&mut self, CancelEntry(cancel): CancelEntry, _: &mut Context<Self>) -> Self::Result {
-        let (repository, directory) = (self.repository.clone(), self.directory.clone());
-        let cancelling = async move {
-            let cancelled = repository.run(cancel).await?;
-            if let Some(station) = cancelled.as_ref().and_then(|entry| entry.station_id) {
-                directory.touch_station(station, Vec::new());
+    fn handle(&mut self, ChangeLine(change): ChangeLine, _: &mut Context<Self>) -> Self::Result {
+        let work = self.work();
+        // A call that is made again is shown again, though the words are the same.
+        let is_recall = matches!(change, LineChange::Recall { .. });
+        let changing = async move { work.change(change).await };
+        Box::pin(changing.into_actor(self).map(move |done, queue, context| {
+            if let Ok(Ok(changed)) = &done
+                && let Some(station) = changed.station_id.filter(|_| is_recall)
+            {
+                queue.boards.remove(&station);
             }
-            Ok(cancelled)
-        };
-        Box::pin(cancelling.into_actor(self).map(|cancelled, queue, context| {
             queue.look(context);
-            cancelled
+            done
         }))
     }
 }
@@ -320,7 +246,10 @@ impl Handler<CancelEntry> for Queue {
 impl Handler<StationFreed> for Queue {
     type Result = ();
 
-    fn handle(&mut self, _: StationFreed, context: &mut Context<Self>) {
+    fn handle(&mut self, freed: StationFreed, context: &mut Context<Self>) {
+        if freed.relinked {
+            self.boards.remove(&freed.station_id);
+        }
         self.look(context);
     }
 }

@@ -1,0 +1,32 @@
+//! What drivers are told of their calls, owed by the transaction that makes them or takes them back.
+
+use diesel_async::AsyncPgConnection;
+
+use super::line::Entry;
+use crate::{
+    db::{DbError, outbox},
+    domain::call_news::{CallNews, Withdrawn},
+};
+
+/// The call that the entry shows.
+pub(super) async fn called(conn: &mut AsyncPgConnection, entry: &Entry) -> Result<(), DbError> {
+    outbox::enqueue(conn, &[news(entry).called()]).await
+}
+
+/// The call that the entry showed.
+pub(super) async fn withdrawn(conn: &mut AsyncPgConnection, entry: &Entry, why: Withdrawn) -> Result<(), DbError> {
+    outbox::enqueue(conn, &[news(entry).withdrawn(why)]).await
+}
+
+fn news(entry: &Entry) -> CallNews<'_> {
+    CallNews {
+        entry_id: entry.id,
+        call: entry.calls_made,
+        queue_number: entry.queue_number,
+        driver_id: entry.driver_id,
+        plate: &entry.vehicle_plate,
+        station_id: entry.station_id,
+        station_name: entry.station_name.as_deref(),
+        deadline: entry.deadline_at,
+    }
+}
