@@ -7,7 +7,7 @@ use clap::{Args, Parser, Subcommand, error::ErrorKind};
 use serde::Serialize;
 use tokio::signal::unix::{SignalKind, signal};
 use weighbridge_bench::{
-    backlog, decode, exit_code,
+    backlog, day, decode, exit_code,
     figures::Measurement,
     latency::{self, Extent},
     machine::Machine,
@@ -24,6 +24,7 @@ own, and ends and removes all of it, also on Ctrl-C.
   weighbridge-bench all --json bench.json
   weighbridge-bench latency --seconds 60 --trucks 100
   weighbridge-bench decode
+  weighbridge-bench day --days 50
 
 The head of the table says on which machine and build the figures were taken, and whether it was busy: then they are
 too bad. What each figure is, and how to read it, stands in docs/benchmarks.md.
@@ -60,6 +61,8 @@ enum Command {
     Backlog(BacklogArgs),
     /// Frames a second in every protocol, and the capture logic, without a server
     Decode,
+    /// How well drivers are told how long they will wait, on simulated days, without a server
+    Day(DayArgs),
 }
 
 #[derive(Debug, Args)]
@@ -94,6 +97,19 @@ struct BacklogArgs {
     /// How many events the edges have kept
     #[arg(long, default_value_t = 20_000, value_name = "N", value_parser = clap::value_parser!(u32).range(100..=1_000_000))]
     events: u32,
+}
+
+#[derive(Clone, Copy, Debug, Args)]
+struct DayArgs {
+    /// The same seed is the same days
+    #[arg(long, default_value_t = 1, value_name = "N")]
+    seed: u64,
+    /// How many days are played
+    #[arg(long, default_value_t = 20, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1000))]
+    days: u32,
+    /// How many trucks come each day, a third of them twice
+    #[arg(long, default_value_t = 500, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=5000))]
+    trucks: u32,
 }
 
 /// What `--json` writes.
@@ -172,12 +188,23 @@ async fn measure(command: &Command, stage: &mut Stage) -> anyhow::Result<Vec<Mea
         Command::Weighing(args) => weighing::measure(stage, args.weighings.try_into()?).await,
         Command::Backlog(args) => backlog::measure(stage, args.events.try_into()?).await,
         Command::Decode => decode::measure(true),
+        Command::Day(args) => Ok(day::measure(args.spec())),
         Command::All(args) => {
             let mut all = latency::measure(stage, args.latency.extent()).await?;
             all.extend(weighing::measure(stage, args.weighing.weighings.try_into()?).await?);
             all.extend(backlog::measure(stage, args.backlog.events.try_into()?).await?);
             all.extend(decode::measure(false)?);
             Ok(all)
+        }
+    }
+}
+
+impl DayArgs {
+    const fn spec(self) -> day::DaySpec {
+        day::DaySpec {
+            seed: self.seed,
+            days: self.days,
+            trucks: self.trucks,
         }
     }
 }

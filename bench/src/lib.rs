@@ -4,6 +4,7 @@
 //! latency    a weight's way from an indicator's cable to a screen, and a weighing's
 //! weighing   how many weighings a server completes, and what one costs
 //! backlog    how fast an edge that was cut off delivers what it kept
+//! day        how well drivers are told how long they will wait, on simulated days without a server
 //! decode     frames a core decodes, and readings the capture logic takes
 //! ```
 //! Each measurement is a module with a `measure` that answers [`figures::Measurement`]s; a further one is a further module.
@@ -18,6 +19,7 @@
 pub mod backlog;
 pub mod cpu;
 pub mod dashboard;
+pub mod day;
 pub mod decode;
 pub mod edge;
 mod error;
