@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use chrono::{TimeDelta, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use weighbridge::{
     db::{
         GroupedQuery, Pool, Query,
@@ -65,7 +65,7 @@ impl Yard {
                 "INSERT INTO edge_gateway (id, name, site_id) VALUES ({n}, 'edge {n}', 1);
                  INSERT INTO weigh_station (id, name, site_id, edge_id, indicator_type) VALUES ({n}, '{n}번', 1, {n}, 'A');
                  INSERT INTO vehicle (id, plate_number, tare_weight) VALUES ({n}, '12가345{n}', 10000);
-                 INSERT INTO driver (id, name, phone, phone_index) VALUES ({n}, '기사 {n}', '', '\\x0{n}');"
+                 INSERT INTO driver (id, name, phone, phone_index) VALUES ({n}, '기사 {n}', '', '\\x{n:04}');"
             );
             client.batch_execute(&setup).await.unwrap();
             let clock = clock();
@@ -120,7 +120,12 @@ impl Yard {
     }
 
     pub async fn check_in_and_call(&self) -> Entry {
-        let check_in = CheckIn {
+        self.run(self.check_in(Utc::now())).await.unwrap();
+        self.call().await.unwrap()
+    }
+
+    fn check_in(&self, now: DateTime<Utc>) -> CheckIn {
+        CheckIn {
             site_id: 1,
             driver_id: self.driver,
             vehicle_id: self.vehicle,
@@ -128,21 +133,22 @@ impl Yard {
             customer_id: None,
             direction: None,
             priority: None,
-            now: Utc::now(),
-        };
-        self.run(check_in).await.unwrap();
-        self.call().await.unwrap()
+            own_vehicle: false,
+            now,
+        }
     }
 
     pub async fn call(&self) -> Called {
-        let now = Utc::now();
-        self.run(CallNext {
+        self.run(self.call_at(Utc::now())).await
+    }
+
+    const fn call_at(&self, now: DateTime<Utc>) -> CallNext {
+        CallNext {
             station_id: self.station,
             entry_id: None,
             deadline: TimeDelta::minutes(5),
             now,
-        })
-        .await
+        }
     }
 
     pub async fn forget_tare(&self) {

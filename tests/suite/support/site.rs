@@ -174,6 +174,11 @@ impl Clock {
         Self(Utc::now().fixed_offset() - Duration::hours(2))
     }
 
+    /// At least the time that it is: what comes next comes after what was asked of the server by now.
+    pub fn catch_up(&mut self) {
+        self.0 = self.0.max(Utc::now().fixed_offset());
+    }
+
     /// Fifty milliseconds later.
     pub fn tick(&mut self) -> String {
         self.0 += Duration::milliseconds(50);

@@ -1,0 +1,374 @@
+//! Many change the same line in the same instant, on one node and on two: whatever the outcome, it is one, and everybody is
+//! told the same.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use chrono::{DateTime, TimeDelta, Utc};
+use futures_util::future::join_all;
+use serde_json::json;
+use tokio::sync::Barrier;
+use weighbridge::db::{
+    DbError, Pool, Query,
+    audit_log::Author,
+    wait_queue::{CallNext, Cancel, CheckIn, EntryById, ExpireCalls, NotJoined, PauseDeadlines, Refusal},
+};
+
+use crate::support::{database::Database, site::Site};
+
+/// A line in a database of its own, and two nodes' connections to it.
+struct Line {
+    database: Database,
+    nodes: [Pool; 2],
+}
+
+impl Line {
+    /// With so many stations and trucks; the trucks have not checked in.
+    async fn new(stations: i64, trucks: i64) -> Self {
+        let database = Database::new();
+        let client = database.connect().await;
+        let setup = format!(
+            "INSERT INTO edge_gateway (id, name, site_id) VALUES (1, 'edge', 1);
+             INSERT INTO app_user (id, login_id, password_hash, name, role) VALUES (1, 'clerk', 'x', 'clerk', 'STAFF');
+             INSERT INTO weigh_station (id, name, site_id, edge_id, indicator_type)
+               SELECT n, n || '번', 1, 1, 'A' FROM generate_series(1, {stations}) AS n;
+             INSERT INTO vehicle (id, plate_number) SELECT n, '80바' || n FROM generate_series(1, {trucks}) AS n;
+             INSERT INTO driver (id, name, phone, phone_index)
+               SELECT n, '기사 ' || n, '', decode(lpad(to_hex(n), 8, '0'), 'hex') FROM generate_series(1, {trucks}) AS n;"
+        );
+        client.batch_execute(&setup).await.unwrap();
+        let nodes = [database.pool(), database.pool()];
+        Self { database, nodes }
+    }
+
+    async fn run<Q: Query>(&self, node: usize, query: Q) -> Result<Q::Output, DbError> {
+        let mut conn = self.nodes[node % 2].get().await.unwrap();
+        query.run(&mut conn).await
+    }
+
+    async fn count(&self, query: &str) -> i64 {
+        self.database
+            .connect()
+            .await
+            .query_one(query, &[])
+            .await
+            .unwrap()
+            .get(0)
+    }
+
+    async fn execute(&self, statement: &str) {
+        self.database.connect().await.batch_execute(statement).await.unwrap();
+    }
+
+    /// Lets all trucks stand in the line, in the order of their numbers.
+    async fn fill(&self) {
+        let fill = "INSERT INTO wait_queue (driver_id, vehicle_id, queue_number, site_id, day, position)
+                      SELECT id, id, id, 1, current_date, id FROM driver ORDER BY id;
+                    INSERT INTO queue_counter (site_id, day, last_number) SELECT 1, current_date, count(*) FROM driver;";
+        self.execute(fill).await;
+    }
+}
+
+fn clerk() -> Author {
+    Author {
+        user_id: 1,
+        login: "clerk".into(),
+        address: "127.0.0.1".into(),
+        request_id: "r".into(),
+    }
+}
+
+fn call_to(station_id: i64, deadline: TimeDelta) -> CallNext {
+    CallNext {
+        station_id,
+        entry_id: None,
+        deadline,
+        now: Utc::now(),
+    }
+}
+
+fn cancel_of(entry_id: i64, driver_id: Option<i64>) -> Cancel {
+    Cancel {
+        entry_id,
+        driver_id,
+        reason: "race".into(),
+        author: clerk(),
+    }
+}
+
+fn check_in(driver_id: i64, vehicle_id: i64, now: DateTime<Utc>) -> CheckIn {
+    CheckIn {
+        site_id: 1,
+        driver_id,
+        vehicle_id,
+        product_id: None,
+        customer_id: None,
+        direction: None,
+        priority: None,
+        own_vehicle: false,
+        now,
+    }
+}
+
+/// Three stations call, their trucks do not come, leave or give up, and the next ones give up: all at once, until the line
+/// is empty.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn calls_cancellations_and_no_shows_in_the_same_instant_leave_one_truth() {
+    const TRUCKS: i64 = 200;
+    let line = Line::new(3, TRUCKS).await;
+    line.fill().await;
+    let mut deadlocks = 0;
+    while line
+        .count("SELECT count(*) FROM wait_queue WHERE status IN ('WAITING', 'CALLED')")
+        .await
+        > 0
+    {
+        let next = line
+            .count("SELECT coalesce(min(id), 0) FROM wait_queue WHERE status = 'WAITING'")
+            .await;
+        let called = line
+            .count("SELECT coalesce(min(id), 0) FROM wait_queue WHERE status = 'CALLED'")
+            .await;
+        let calls = async |station| line.run(0, call_to(station, TimeDelta::seconds(-1))).await.map(drop);
+        let expire = ExpireCalls {
+            stations: vec![1, 2, 3],
+            now: Utc::now(),
+        };
+        let cancels = async |node, entry| {
+            if entry == 0 {
+                return Ok(());
+            }
+            line.run(node, cancel_of(entry, None)).await.map(drop)
+        };
+        let (a, b, c, d, e, f, g) = tokio::join!(
+            calls(1),
+            calls(2),
+            calls(3),
+            async { line.run(1, call_to(1, TimeDelta::seconds(-1))).await.map(drop) },
+            async { line.run(1, expire).await.map(drop) },
+            cancels(0, next),
+            cancels(1, called),
+        );
+        for outcome in [a, b, c, d, e, f, g] {
+            if let Err(error) = outcome {
+                assert!(error.is_deadlock(), "{error}");
+                deadlocks += 1;
+            }
+        }
+        let shared = "SELECT count(*) FROM (SELECT station_id FROM wait_queue WHERE status = 'CALLED' GROUP BY 1 HAVING count(*) > 1) s";
+        assert_eq!(line.count(shared).await, 0, "a station with two trucks");
+    }
+    assert_eq!(deadlocks, 0, "locks are taken in one order");
+    let ended = "SELECT count(*) FROM wait_queue WHERE status IN ('NO_SHOW', 'CANCELLED')";
+    assert_eq!(line.count(ended).await, TRUCKS);
+    assert_eq!(
+        line.count("SELECT count(*) FROM weigh_record").await,
+        0,
+        "nothing was weighed"
+    );
+    // Nobody was overtaken: who was called first came first.
+    let overtaken = "SELECT count(*) FROM wait_queue a JOIN wait_queue b ON a.queue_number < b.queue_number
+                     AND a.called_at > b.called_at + interval '50 ms'";
+    assert_eq!(line.count(overtaken).await, 0);
+    // Each call was told, and each that was taken back by others too.
+    let told = "SELECT count(*) FROM outbox WHERE kind = 'PUSH_CALLED'";
+    assert_eq!(
+        line.count(told).await,
+        line.count("SELECT sum(calls_made)::bigint FROM wait_queue").await
+    );
+    let taken_back = "SELECT count(*) FROM outbox WHERE kind = 'PUSH_WITHDRAWN'";
+    let ended_calls = "SELECT count(*) FROM wait_queue WHERE calls_made > 0";
+    assert_eq!(line.count(taken_back).await, line.count(ended_calls).await);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_driver_who_cancels_in_the_instant_of_being_called_is_not_called_in_the_end() {
+    let line = Line::new(1, 40).await;
+    line.fill().await;
+    let mut called_first = 0;
+    for driver in 1..=40 {
+        let entry = line
+            .count(&format!("SELECT id FROM wait_queue WHERE driver_id = {driver}"))
+            .await;
+        let (called, cancelled) = tokio::join!(
+            line.run(0, call_to(1, TimeDelta::minutes(5))),
+            line.run(1, cancel_of(entry, Some(driver))),
+        );
+        assert!(cancelled.unwrap().is_ok());
+        let open = format!("SELECT count(*) FROM wait_queue WHERE driver_id = {driver} AND status <> 'CANCELLED'");
+        assert_eq!(line.count(&open).await, 0);
+        if let Ok(Ok(called)) = called {
+            called_first += i64::from(called.driver_id == driver);
+            // The next one was called in his stead, or he was and is no longer.
+            line.execute(
+                "UPDATE wait_queue SET status = 'WAITING', station_id = NULL, record_id = NULL WHERE status = 'CALLED'",
+            )
+            .await;
+            line.execute("DELETE FROM weigh_record").await;
+        }
+    }
+    assert_eq!(
+        line.count("SELECT count(*) FROM wait_queue WHERE status = 'CANCELLED'")
+            .await,
+        40
+    );
+    println!("{called_first} of 40 were called first");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_driver_who_checks_in_twice_at_once_stands_in_the_line_once() {
+    let line = Line::new(1, 20).await;
+    for driver in 1..=10 {
+        let now = Utc::now();
+        let (a, b, c) = tokio::join!(
+            line.run(0, check_in(driver, driver, now)),
+            line.run(1, check_in(driver, driver, now)),
+            line.run(1, check_in(driver, driver + 10, now)),
+        );
+        let outcomes = [a.unwrap(), b.unwrap(), c.unwrap()];
+        let joined = outcomes.iter().filter(|outcome| outcome.is_ok()).count();
+        let refused = outcomes
+            .iter()
+            .filter(|outcome| matches!(outcome, Err(NotJoined::AlreadyQueued)))
+            .count();
+        assert_eq!((joined, refused), (1, 2));
+    }
+    let numbers = "SELECT count(*) FROM wait_queue q JOIN queue_counter c USING (site_id, day) WHERE q.queue_number <= c.last_number";
+    assert_eq!(line.count(numbers).await, 10);
+    assert_eq!(
+        line.count("SELECT last_number::bigint FROM queue_counter").await,
+        10,
+        "no number was lost"
+    );
+}
+
+#[tokio::test]
+async fn another_drivers_entry_is_not_there_and_his_vehicle_is_not_checked_in() {
+    let line = Line::new(1, 2).await;
+    line.execute("INSERT INTO vehicle_driver (vehicle_id, driver_id) VALUES (1, 1)")
+        .await;
+    let own = CheckIn {
+        own_vehicle: true,
+        ..check_in(1, 1, Utc::now())
+    };
+    let foreign = CheckIn {
+        vehicle_id: 2,
+        ..own.clone()
+    };
+    assert_eq!(
+        line.run(0, foreign).await.unwrap().unwrap_err(),
+        NotJoined::ForeignVehicle
+    );
+    let entry = line.run(0, own).await.unwrap().unwrap();
+    let others = line.run(0, cancel_of(entry.id, Some(2))).await;
+    assert!(matches!(others, Err(DbError::NotFound)), "{others:?}");
+    assert_eq!(
+        line.run(0, cancel_of(entry.id, Some(1)))
+            .await
+            .unwrap()
+            .unwrap()
+            .entry
+            .status,
+        "CANCELLED"
+    );
+    assert_eq!(
+        line.run(0, cancel_of(entry.id, Some(1))).await.unwrap().unwrap_err(),
+        Refusal::InvalidState
+    );
+}
+
+/// Midnight in Korea lies between the two halves of these moments; each day counts from 1, also when they come mixed.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn numbers_of_two_days_are_each_without_a_gap_at_midnight() {
+    let line = Arc::new(Line::new(1, 60).await);
+    let midnight: DateTime<Utc> = "2026-01-25T15:00:00Z".parse().unwrap();
+    let gate = Arc::new(Barrier::new(60));
+    let joining = (1..=60).map(|driver| {
+        let (line, gate) = (Arc::clone(&line), Arc::clone(&gate));
+        let now = midnight + TimeDelta::milliseconds(if driver % 2 == 0 { -1 } else { 0 });
+        tokio::spawn(async move {
+            gate.wait().await;
+            let node = usize::try_from(driver).unwrap();
+            line.run(node, check_in(driver, driver, now)).await.unwrap().unwrap()
+        })
+    });
+    let mut days: BTreeMap<String, Vec<i32>> = BTreeMap::new();
+    for joined in join_all(joining).await {
+        let entry = joined.unwrap();
+        days.entry(entry.day.to_string()).or_default().push(entry.queue_number);
+    }
+    for numbers in days.values_mut() {
+        numbers.sort_unstable();
+        assert_eq!(*numbers, (1..=30).collect::<Vec<_>>());
+    }
+    assert_eq!(days.into_keys().collect::<Vec<_>>(), ["2026-01-25", "2026-01-26"]);
+}
+
+#[tokio::test]
+async fn a_station_that_closes_while_it_calls_calls_nobody_or_gives_the_truck_back() {
+    let site = Site::new().await;
+    let station = site.stations[0];
+    let truck = site.truck("12가3456").await;
+    site.check_in(truck).await.done();
+    for _ in 0..8 {
+        let path = format!("/stations/{station}/close");
+        let (called, closed) = tokio::join!(site.call_next(station), site.post(&path, json!({})));
+        closed.done();
+        if !called.status.is_success() {
+            assert_eq!(called.failure(), "409 INVALID_STATE");
+        }
+        let line = site.get("/queue").await.done();
+        assert_eq!(line["items"][0]["status"], "WAITING", "{line}");
+        site.post(&format!("/stations/{station}/open"), json!({})).await.done();
+    }
+    let owed = async |kind: &str| {
+        site.count(&format!("SELECT count(*) FROM outbox WHERE kind = '{kind}'"))
+            .await
+    };
+    assert_eq!(
+        owed("PUSH_CALLED").await,
+        owed("PUSH_WITHDRAWN").await,
+        "each call that was made was taken back"
+    );
+}
+
+#[tokio::test]
+async fn a_deadline_does_not_run_while_nobody_could_see_the_truck_come() {
+    let line = Line::new(1, 1).await;
+    line.fill().await;
+    let start = Utc::now();
+    let called = line.run(0, call_to(1, TimeDelta::minutes(10))).await.unwrap().unwrap();
+    let look = async |minutes: i64, seen: bool| {
+        let (now, awake) = (start + TimeDelta::minutes(minutes), if seen { vec![1] } else { vec![] });
+        let pause = PauseDeadlines {
+            site_id: 1,
+            awake: awake.clone(),
+            was_away: false,
+            now,
+        };
+        line.run(0, pause).await.unwrap();
+        let gone = line.run(0, ExpireCalls { stations: awake, now }).await.unwrap();
+        (
+            gone.len(),
+            line.run(0, EntryById { id: called.id }).await.unwrap().deadline_at,
+        )
+    };
+    assert_eq!(look(9, true).await, (0, called.deadline_at));
+    assert_eq!(
+        look(9, false).await,
+        (0, None),
+        "no deadline is shown that does not run"
+    );
+    assert_eq!(look(60, false).await, (0, None));
+    let moved = called.deadline_at.map(|at| at + TimeDelta::minutes(51));
+    assert_eq!(
+        look(60, true).await,
+        (0, moved),
+        "51 minutes were dark, and one is left"
+    );
+    assert_eq!(look(62, true).await.0, 1);
+    assert_eq!(
+        line.count("SELECT count(*) FROM wait_queue WHERE status = 'NO_SHOW'")
+            .await,
+        1
+    );
+}
