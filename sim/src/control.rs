@@ -9,7 +9,7 @@ use tokio::{
 };
 use weighbridge_protocol::Kilograms;
 
-use crate::{SimError, board::Mood, fault::Fault};
+use crate::{SimError, board::Mood, fault::Fault, stand_in::trouble::Often};
 
 /// What a simulator can be told while it runs.
 #[derive(Clone, Debug, PartialEq)]
@@ -25,6 +25,9 @@ pub enum Command {
     /// A truck of this weight drives on, and stands until it is told to leave.
     Truck(i64, Kilograms),
     Leave(i64),
+    /// A service's stand-in fails in the way of this name.
+    Fail(String, Often),
+    FailNoMore,
 }
 
 /// Who can be told.
@@ -53,6 +56,8 @@ board on|off|slow [SECONDS]  the display board: well, without power, or reading 
 lay STATION KILOGRAMS        put a weight on the deck by hand; 0 sweeps it
 truck STATION KILOGRAMS      drive a truck on (an indicator alone; in a yard trucks come by themselves)
 leave STATION                drive it off
+fail HOW [TIMES|SHARE]       (stand-ins of services) the next requests (1), a share of all (0.3), or `always` fail so
+fail off                     they are answered again
 help                         this
 STATION is a station's number or `all`.";
 
@@ -105,7 +110,10 @@ impl Command {
             ("lay", [station, weight]) => Self::Lay(number(station)?, kilograms(weight)?),
             ("truck", [station, weight]) => Self::Truck(number(station)?, kilograms(weight)?),
             ("leave", [station]) => Self::Leave(number(station)?),
-            ("help" | "stations" | "board" | "lay" | "truck" | "leave", _) => {
+            ("fail", ["off"]) => Self::FailNoMore,
+            ("fail", [how]) => Self::Fail((*how).to_owned(), Often::Next(1)),
+            ("fail", [how, often]) => Self::Fail((*how).to_owned(), often.parse()?),
+            ("help" | "stations" | "board" | "lay" | "truck" | "leave" | "fail", _) => {
                 return Err(SimError::Usage(format!(
                     "{line:?} is not how {verb} is written; say help"
                 )));

@@ -26,6 +26,7 @@ pub mod screen;
 pub mod server;
 pub mod setup;
 pub mod site;
+pub mod stand_in;
 pub mod station;
 pub mod terminal;
 pub mod traffic;

@@ -136,6 +136,11 @@ impl Obeys for Alone {
                     "this is an indicator alone, without a board".to_owned(),
                 ));
             }
+            Command::Fail(..) | Command::FailNoMore => {
+                return Err(SimError::Usage(
+                    "this is an indicator, expected a command for stations".to_owned(),
+                ));
+            }
             Command::Fault(Some(other), _)
             | Command::Lay(other, _)
             | Command::Truck(other, _)

@@ -7,6 +7,7 @@ mod lamp;
 mod protocols;
 mod run;
 mod site;
+mod stand_in;
 mod yard;
 
 use std::process::ExitCode;
@@ -24,6 +25,7 @@ Start with `weighbridge-sim run`: a whole yard on this machine, nothing else nee
   weighbridge-sim indicator --port /tmp/scale --protocol cas22
   weighbridge-sim board --listen 127.0.0.1:5000 --protocol dabit
   weighbridge-sim lamp --listen 127.0.0.1:5020
+  weighbridge-sim fcm --listen 127.0.0.1:5100 --credentials /tmp/fcm.json --fail unavailable=0.3
   weighbridge-sim check --truth /tmp/yard/truth.jsonl --database-url postgres://…
 
 Faults come from the control port, whose address stands in the READY line:
@@ -31,7 +33,7 @@ Faults come from the control port, whose address stands in the READY line:
 
 Exit codes: 0 clean, 1 check found something, 64 wrong usage, 70 internal, 74 input or output.";
 
-/// A yard to try things in: trucks, indicators on ptys, display boards.
+/// A yard to try things in: trucks, indicators on ptys, display boards, and the services of others.
 #[derive(Debug, Parser)]
 #[command(name = "weighbridge-sim", version, after_help = TEACH)]
 struct Cli {
@@ -51,6 +53,12 @@ enum Command {
     Board(board::Args),
     /// One Modbus TCP unit with coils for lamps and a barrier, that prints what they are
     Lamp(lamp::Args),
+    /// Firebase Cloud Messaging, as far as a sender can tell
+    Fcm(stand_in::FcmArgs),
+    /// SOLAPI and NAVER Cloud SENS, as far as a sender can tell
+    Sms(stand_in::SmsArgs),
+    /// A mail server
+    Smtp(stand_in::SmtpArgs),
     /// Compare a yard's record of the truth with what the server has
     Check(check::Args),
     /// The protocols that the indicators speak
@@ -95,6 +103,9 @@ fn work(command: Command) -> Result<ExitCode, SimError> {
             Command::Indicator(args) => args.run(stopped()?).await?,
             Command::Board(args) => args.run(stopped()?).await?,
             Command::Lamp(args) => args.run(stopped()?).await?,
+            Command::Fcm(args) => args.run(stopped()?).await?,
+            Command::Sms(args) => args.run(stopped()?).await?,
+            Command::Smtp(args) => args.run(stopped()?).await?,
             Command::Check(args) => return args.run().await,
             Command::Protocols => protocols::print(),
         }

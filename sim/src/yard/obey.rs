@@ -26,6 +26,11 @@ impl Obeys for Yard {
                     "in a yard trucks come by themselves; an indicator alone takes them".to_owned(),
                 ));
             }
+            Command::Fail(..) | Command::FailNoMore => {
+                return Err(SimError::Usage(
+                    "this is a yard; the stand-ins of services have control ports of their own".to_owned(),
+                ));
+            }
             Command::Lay(station, weight) => {
                 self.place(*station)?.station.lay(*weight);
                 self.history
