@@ -4,6 +4,7 @@
 //! (`WEIGHBRIDGE__SECTION__KEY`) override it. A key that the defaults do not know stops the start.
 
 mod checks;
+mod erp;
 mod layers;
 
 use std::{
@@ -17,6 +18,7 @@ use ipnet::IpNet;
 use secrecy::SecretString;
 use serde::{Deserialize, Deserializer, de::Error as _};
 
+pub use erp::{ErpKind, ErpSettings};
 pub use layers::{Effective, effective, load};
 
 /// Why the settings cannot be used; always the operator's to mend (exit code 64).
@@ -49,7 +51,8 @@ pub struct Settings {
     pub live: LiveSettings,
     pub telemetry: TelemetrySettings,
     pub delivery: DeliverySettings,
-    pub erp: RemoteSettings,
+    pub leader: LeaderSettings,
+    pub erp: ErpSettings,
     pub fcm: RemoteSettings,
     pub sms: RemoteSettings,
 }
@@ -215,6 +218,18 @@ pub struct DeliverySettings {
     pub lifetime: Duration,
     #[serde(with = "humantime_serde")]
     pub breaker_rest: Duration,
+}
+
+/// How one of several servers comes to do the scheduled work, and when days are closed.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LeaderSettings {
+    #[serde(with = "humantime_serde")]
+    pub lease: Duration,
+    #[serde(with = "humantime_serde")]
+    pub renew: Duration,
+    #[serde(with = "humantime_serde")]
+    pub close_after_midnight: Duration,
 }
 
 /// A service of somebody else; without an address it is not configured, and messages to it wait.

@@ -1,6 +1,7 @@
 //! Runs truck weighbridges.
 
 pub mod actors;
+pub mod clients;
 pub mod config;
 pub mod db;
 pub mod domain;

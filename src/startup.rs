@@ -26,6 +26,7 @@ use weighbridge_supervision::{Escalation, Handle, Policy, Spec, StartError, Tree
 
 use crate::{
     actors::{live::Lives, repository::Repository},
+    clients::erp::ErpError,
     config::{ConfigError, Settings},
     db::{DbError, Runner, embedded::EmbeddedError, migrate::MigrateError},
     domain::phone_vault::VaultError,
@@ -82,6 +83,8 @@ pub enum StartupError {
     Account(#[from] AccountError),
     #[error(transparent)]
     Edge(#[from] EdgeError),
+    #[error(transparent)]
+    Erp(#[from] ErpError),
     #[error("an actor could not be started")]
     Actor(#[from] StartError),
     #[error("cannot listen on {address}, expected a free address of this machine")]
@@ -100,6 +103,7 @@ impl StartupError {
         match self {
             Self::Broken(_) => 1,
             Self::Config(_)
+            | Self::Erp(_)
             | Self::NoDatabase(_)
             | Self::Account(_)
             | Self::Edge(_)

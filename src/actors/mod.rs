@@ -8,6 +8,7 @@
 //! ```
 //!
 //! - [`courier`]: what is owed to others, on its way
+//! - [`erp_sync`]: takes what is owed to the ERP there
 //! - [`directory`]: finds an actor by what it stands for
 //! - [`edge_link`]: one connected edge
 //! - [`housekeeping`]: partitions ahead of time, and what has outlived its use
@@ -25,6 +26,7 @@ pub mod chaos;
 pub mod courier;
 pub mod directory;
 pub mod edge_link;
+pub mod erp_sync;
 pub mod housekeeping;
 pub mod indicator;
 pub mod live;

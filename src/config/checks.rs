@@ -61,13 +61,18 @@ pub(super) fn check(settings: &Settings) -> Result<(), ConfigError> {
         !settings.rate_limit.window.is_zero(),
         "rate_limit.window is 0, expected a duration such as 60s",
     );
-    for (key, remote) in [("erp", &settings.erp), ("fcm", &settings.fcm), ("sms", &settings.sms)] {
+    for (key, remote) in [("fcm", &settings.fcm), ("sms", &settings.sms)] {
         let fits = |url: &str| url.starts_with("http://") || url.starts_with("https://");
         expect(
             remote.base_url.as_deref().is_none_or(fits),
             &format!("{key}.base_url does not begin with http:// or https://"),
         );
     }
+    expect(
+        settings.leader.renew < settings.leader.lease,
+        "leader.renew is not shorter than leader.lease: the lease would end before it is renewed",
+    );
+    complaints.extend(settings.erp.complaints());
     if complaints.is_empty() {
         return Ok(());
     }
@@ -75,7 +80,7 @@ pub(super) fn check(settings: &Settings) -> Result<(), ConfigError> {
 }
 
 /// Those that mean never, at once or no time at all where they are 0.
-const fn durations(settings: &Settings) -> [(&'static str, Duration); 10] {
+const fn durations(settings: &Settings) -> [(&'static str, Duration); 13] {
     [
         ("database.query_timeout", settings.database.query_timeout),
         ("auth.access_token", settings.auth.access_token),
@@ -87,6 +92,9 @@ const fn durations(settings: &Settings) -> [(&'static str, Duration); 10] {
         ("delivery.send_timeout", settings.delivery.send_timeout),
         ("delivery.lifetime", settings.delivery.lifetime),
         ("delivery.breaker_rest", settings.delivery.breaker_rest),
+        ("leader.lease", settings.leader.lease),
+        ("leader.renew", settings.leader.renew),
+        ("erp.timeout", settings.erp.timeout),
     ]
 }
 

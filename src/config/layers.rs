@@ -13,7 +13,12 @@ use super::{ConfigError, Settings, checks};
 const DEFAULTS: &str = include_str!("../../config/default.toml");
 const PREFIX: &str = "WEIGHBRIDGE__";
 /// Settings whose value is never shown.
-const SECRETS: [&str; 2] = ["database.url", "bootstrap.admin_password"];
+const SECRETS: [&str; 4] = [
+    "database.url",
+    "bootstrap.admin_password",
+    "erp.client_secret",
+    "erp.hash_key",
+];
 
 /// One setting as it is in force.
 #[derive(Debug, PartialEq, Eq)]

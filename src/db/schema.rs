@@ -95,6 +95,18 @@ diesel::table! {
 }
 
 diesel::table! {
+    day_close (id) {
+        id -> Int8,
+        site_id -> Int8,
+        day -> Date,
+        term -> Int8,
+        closed_at -> Timestamptz,
+        totals -> Jsonb,
+        late -> Jsonb,
+    }
+}
+
+diesel::table! {
     driver (id) {
         id -> Int8,
         name -> Varchar,
@@ -253,6 +265,7 @@ diesel::table! {
         destination -> Varchar,
         first_attempt_at -> Nullable<Timestamptz>,
         panics -> Int4,
+        close_id -> Nullable<Int8>,
     }
 }
 
@@ -452,6 +465,7 @@ diesel::table! {
 diesel::joinable!(audit_log -> app_user (actor_user_id));
 diesel::joinable!(capture -> app_user (decided_by));
 diesel::joinable!(capture -> weigh_station (station_id));
+diesel::joinable!(day_close -> site (site_id));
 diesel::joinable!(driver -> company (company_id));
 diesel::joinable!(edge_conflict -> edge_gateway (edge_id));
 diesel::joinable!(edge_epoch -> edge_gateway (edge_id));
@@ -462,6 +476,7 @@ diesel::joinable!(edge_key -> edge_gateway (edge_id));
 diesel::joinable!(idempotency_key -> app_user (user_id));
 diesel::joinable!(login_session -> app_user (user_id));
 diesel::joinable!(notification -> driver (driver_id));
+diesel::joinable!(outbox -> day_close (close_id));
 diesel::joinable!(queue_counter -> site (site_id));
 diesel::joinable!(slip -> site (site_id));
 diesel::joinable!(slip_counter -> site (site_id));
@@ -492,6 +507,7 @@ diesel::allow_tables_to_appear_in_same_query!(
     company,
     customer,
     database_identity,
+    day_close,
     driver,
     edge_conflict,
     edge_epoch,

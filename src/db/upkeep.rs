@@ -2,9 +2,9 @@
 
 use chrono::{DateTime, Utc};
 use diesel::prelude::*;
-use diesel_async::{AsyncPgConnection, RunQueryDsl};
+use diesel_async::{AsyncConnection, AsyncPgConnection, RunQueryDsl};
 
-use super::{DbError, Query, month::EnsureComingMonths, schema};
+use super::{DbError, Query, leader_lease, month::EnsureComingMonths, schema};
 
 /// Months for which there is a partition before they begin.
 const MONTHS_AHEAD: i32 = 3;
@@ -13,14 +13,32 @@ const MONTHS_AHEAD: i32 = 3;
 #[derive(Clone, Copy, Debug)]
 pub struct Upkeep {
     pub now: DateTime<Utc>,
+    /// That of the leader, without which nothing is removed; none at a start, which makes partitions alone.
+    pub term: Option<i64>,
 }
 
 impl Query for Upkeep {
     type Output = usize;
 
     async fn run(self, conn: &mut AsyncPgConnection) -> Result<usize, DbError> {
-        use schema::{idempotency_key, login_session};
+        // In a transaction of its own: making a month holds up whoever writes records.
         EnsureComingMonths { ahead: MONTHS_AHEAD }.run(conn).await?;
+        let Some(term) = self.term else { return Ok(0) };
+        conn.transaction(async |conn| {
+            if leader_lease::hold(conn, term).await? {
+                self.forget(conn).await
+            } else {
+                Ok(0)
+            }
+        })
+        .await
+    }
+}
+
+impl Upkeep {
+    /// Removes what has outlived its use.
+    async fn forget(self, conn: &mut AsyncPgConnection) -> Result<usize, DbError> {
+        use schema::{idempotency_key, login_session};
         let yesterday = self.now - chrono::TimeDelta::days(1);
         let keys = diesel::delete(idempotency_key::table.filter(idempotency_key::created_at.lt(yesterday)))
             .execute(conn)

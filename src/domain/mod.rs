@@ -3,6 +3,7 @@
 //! - [`board_text`]: what a display board and a lamp show of a station
 //! - [`business_number`]: Korean business registration numbers
 //! - [`call_news`]: what a driver's phone is told of his call
+//! - [`day_close`]: a day's totals for the ERP
 //! - [`delivery`]: how what is owed reaches others
 //! - [`edge_key`]: the keys by which gateways prove themselves
 //! - [`edge_time`]: when an edge's event took place
@@ -24,6 +25,7 @@
 pub mod board_text;
 pub mod business_number;
 pub mod call_news;
+pub mod day_close;
 pub mod delivery;
 pub mod edge_key;
 pub mod edge_time;

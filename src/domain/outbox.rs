@@ -1,11 +1,14 @@
 //! What must reach others: the messages that a weighing leaves behind, each under a key that survives a restored database.
 
-use chrono::SecondsFormat;
+use chrono::{DateTime, NaiveDate, SecondsFormat, Utc};
 use serde_json::{Value, json};
 use uuid::Uuid;
 use weighbridge_protocol::{CycleId, Kilograms, kilograms::json_number};
 
-use super::weighing::ledger::Record;
+use super::{
+    slip::SlipNumber,
+    weighing::ledger::{Pass, Record},
+};
 
 /// The namespace of the idempotency keys (a UUID drawn once for this product).
 const KEYS: Uuid = Uuid::from_u128(0x2f0c_7a1e_93d4_4b5b_8a66_51c3_7d19_e0f4);
@@ -17,6 +20,8 @@ pub enum Kind {
     ErpComplete,
     /// A completed record was voided.
     ErpVoid,
+    /// A day's totals, for the customer's ERP.
+    ErpClose,
     /// A driver's phone: your slip is there.
     PushCompleted,
     /// A driver's phone: drive on now.
@@ -32,6 +37,7 @@ impl Kind {
         match self {
             Self::ErpComplete => "ERP_COMPLETE",
             Self::ErpVoid => "ERP_VOID",
+            Self::ErpClose => "ERP_CLOSE",
             Self::PushCompleted => "PUSH_COMPLETED",
             Self::PushCalled => "PUSH_CALLED",
             Self::PushWithdrawn => "PUSH_WITHDRAWN",
@@ -48,6 +54,18 @@ pub struct Message {
     /// Messages of one key arrive in order: the first slip number of a weighing and its corrections.
     pub aggregate_key: String,
     pub payload: Value,
+}
+
+/// Names and codes of what a weighing is about, as they were when it completed.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Names {
+    pub station: String,
+    pub plate: String,
+    pub company: Option<String>,
+    pub driver: Option<String>,
+    /// Code and name.
+    pub product: (Option<String>, Option<String>),
+    pub customer: (Option<String>, Option<String>),
 }
 
 /// What names a completion for ever: the cycle of the completing capture, or the random key of a manual record.
@@ -71,33 +89,90 @@ pub fn key_of(name: &str) -> Uuid {
     Uuid::new_v5(&KEYS, name.as_bytes())
 }
 
+/// The key of a day's close.
+pub fn close_key(site_id: i64, day: NaiveDate) -> Uuid {
+    key_of(&format!("close:{site_id}:{day}"))
+}
+
 /// The messages of a completed weighing: to ERP, and to the driver's phone where there is a driver.
-pub fn completion(record_id: i64, record: &Record, origin: Origin, first_slip: &str) -> Vec<Message> {
-    let message = |kind: Kind| Message {
+pub fn completion(record_id: i64, record: &Record, names: &Names, origin: Origin, first_slip: &str) -> Vec<Message> {
+    let message = |kind: Kind, payload: Value| Message {
         kind,
         idempotency_key: idempotency_key(origin, record.revision, kind),
         aggregate_key: first_slip.to_owned(),
-        payload: payload(record_id, record),
+        payload,
     };
-    let mut messages = vec![message(Kind::ErpComplete)];
+    let mut messages = vec![message(Kind::ErpComplete, for_erp(record_id, record, names))];
     if record.driver_id.is_some() {
-        messages.push(message(Kind::PushCompleted));
+        messages.push(message(Kind::PushCompleted, payload(record_id, record)));
     }
     messages
 }
 
-/// The message that a completed weighing does not count: to ERP, which was told of it before.
-pub fn voiding(record_id: i64, record: &Record, origin: Origin, first_slip: &str, reason: &str) -> Message {
-    let mut payload = payload(record_id, record);
-    if let Value::Object(fields) = &mut payload {
-        fields.insert("void_reason".to_owned(), reason.into());
+/// That a completed weighing was voided. `completion` is what the ERP was told of it.
+pub fn void(completion: &Value, origin: Origin, first_slip: &str, voided_at: DateTime<Utc>, reason: &str) -> Message {
+    let mut payload = json!({
+        "voided_at": voided_at.to_rfc3339_opts(SecondsFormat::Millis, true),
+        "reason": reason,
+    });
+    for name in OF_THE_VOIDED {
+        payload[name] = completion[name].clone();
     }
+    let revision = completion["revision"]
+        .as_i64()
+        .and_then(|revision| revision.try_into().ok());
     Message {
         kind: Kind::ErpVoid,
-        idempotency_key: idempotency_key(origin, record.revision, Kind::ErpVoid),
+        idempotency_key: idempotency_key(origin, revision.unwrap_or(1), Kind::ErpVoid),
         aggregate_key: first_slip.to_owned(),
         payload,
     }
+}
+
+/// What a void repeats of its completion: by these it is found, and taken out of totals.
+const OF_THE_VOIDED: [&str; 16] = [
+    "record_id",
+    "site_id",
+    "day",
+    "slip_number",
+    "revision",
+    "weighed_at",
+    "vehicle_plate",
+    "product_code",
+    "product_name",
+    "customer_code",
+    "customer_name",
+    "direction",
+    "gross_kg",
+    "tare_kg",
+    "net_kg",
+    "station_id",
+];
+
+/// The contract's words: `docs/erp-rest-v1.md`.
+fn for_erp(record_id: i64, record: &Record, names: &Names) -> Value {
+    let at = |pass: Option<Pass>| pass.map(|pass| pass.at.to_rfc3339_opts(SecondsFormat::Millis, true));
+    let mut payload = payload(record_id, record);
+    let more = json!({
+        "site_id": record.site_id,
+        "day": record.slip.as_ref().map(SlipNumber::day),
+        "replaces": null,
+        "station_name": names.station,
+        "vehicle_plate": names.plate,
+        "driver_name": names.driver,
+        "company_name": names.company,
+        "product_code": names.product.0,
+        "product_name": names.product.1,
+        "customer_code": names.customer.0,
+        "customer_name": names.customer.1,
+        "first_weighed_at": at(record.first),
+        "second_weighed_at": at(record.second),
+        "manual": false,
+    });
+    if let (Some(payload), Value::Object(more)) = (payload.as_object_mut(), more) {
+        payload.extend(more);
+    }
+    payload
 }
 
 fn payload(record_id: i64, record: &Record) -> Value {
@@ -134,6 +209,23 @@ mod tests {
         assert_ne!(
             key,
             idempotency_key(Origin::Cycle(CycleId::from_bits(8)), 1, Kind::ErpComplete)
+        );
+    }
+
+    #[test]
+    fn a_void_repeats_what_was_told_and_has_a_key_of_its_own() {
+        let origin = Origin::Cycle(CycleId::from_bits(7));
+        let completion =
+            json!({ "slip_number": "WR20260125001", "revision": 2, "net_kg": "5990.5", "driver_name": "김" });
+        let void = void(&completion, origin, "WR20260125000", DateTime::UNIX_EPOCH, "정정");
+        assert_eq!(void.idempotency_key, idempotency_key(origin, 2, Kind::ErpVoid));
+        assert_eq!(void.aggregate_key, "WR20260125000");
+        assert_eq!(void.payload["slip_number"], "WR20260125001");
+        assert_eq!(void.payload["net_kg"], "5990.5");
+        assert_eq!(
+            void.payload["driver_name"],
+            Value::Null,
+            "only what finds it, and what totals are made of"
         );
     }
 }

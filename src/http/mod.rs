@@ -6,7 +6,8 @@
 //! - [`sessions`] is `/auth`; [`vehicles`], [`drivers`], [`stations`], [`edges`], [`queue`], [`weigh_records`] and
 //!   [`captures`] are named as their routes
 //! - [`edge_link`] is `/edge/link`, [`weigh_data`] is `/internal/weigh-data`, [`rearm`] is `/stations/{id}/rearm`
-//! - [`admin`] is `/admin`, [`outbox`] is `/admin/outbox`
+//! - [`admin`] is `/admin`, [`outbox`] is `/admin/outbox`, [`reconciliation`] is
+//!   `/admin/reconciliation`
 //! - [`system`] is `/healthz`, `/readyz` and `/metrics`; [`docs`] is `/openapi.json` and `/docs`
 //!
 //! What handlers share: [`auth`] (roles as extractors), [`read`] (ids, filters, bodies), [`answer`] and [`error`] (how
@@ -55,6 +56,7 @@ pub mod outbox;
 pub mod queue;
 pub mod read;
 pub mod rearm;
+pub mod reconciliation;
 pub mod refresh;
 pub mod rules;
 pub mod sessions;
@@ -196,6 +198,7 @@ fn routes(config: &mut ServiceConfig) {
                 .service(outbox::list_outbox)
                 .service(outbox::retry_outbox)
                 .service(outbox::discard_outbox)
+                .service(reconciliation::reconcile)
                 .wrap(from_fn(gate::gate)),
         )
         .service(system::healthz)

@@ -5,21 +5,23 @@ use std::sync::Arc;
 use chrono::{TimeDelta, Utc};
 use uuid::Uuid;
 use weighbridge_protocol::Kilograms;
-use weighbridge_supervision::{Handle, Spec, Tree};
+use weighbridge_supervision::{Handle, Listener, Spec, Tree};
 
 use super::StartupError;
 use crate::{
     actors::{
-        courier::{Couriers, Route},
+        courier::{Carrier, Couriers, Route},
         directory::Directory,
         edge_link::LinkServices,
-        housekeeping::Housekeeping,
+        erp_sync::ErpSync,
+        housekeeping::{Chores, Housekeeping},
         live::{Lives, Source},
         repository::Repository,
         session::{Sessions, VerifyToken},
         stations::{Screens, Stations},
         topics::Topics,
     },
+    clients::erp,
     config::Settings,
     db::{
         Runner,
@@ -48,7 +50,12 @@ pub(super) struct Ground {
 impl Ground {
     /// Reads it, and makes the partitions that this month's records need.
     pub(super) async fn read(runner: &Runner) -> Result<Self, StartupError> {
-        runner.run(Upkeep { now: Utc::now() }).await?;
+        runner
+            .run(Upkeep {
+                now: Utc::now(),
+                term: None,
+            })
+            .await?;
         Ok(Self {
             sites: runner.run(ActiveSites).await?,
             stations: runner.run(StationViews).await?,
@@ -90,18 +97,8 @@ impl Actors {
             #[cfg(feature = "chaos")]
             poison: crate::actors::chaos::Poison::default(),
         };
-        let keeper = repository.clone();
-        tree.start(Spec::new("housekeeping", "housekeeping").on("delivery"), move || {
-            Housekeeping::new(keeper.clone())
-        })?;
-        let couriers = Couriers {
-            repository: repository.clone(),
-            settings: settings.delivery.clone(),
-            owner: node_name(),
-        };
-        for route in [Route::Erp, Route::Phones, Route::Messages] {
-            couriers.start(tree, route, None)?;
-        }
+        start_couriers(tree, repository, settings)?;
+        start_housekeeping(tree, repository, &directory, settings)?;
         for site in ground.sites {
             stations.start_site(site)?;
         }
@@ -120,6 +117,42 @@ impl Actors {
             stations,
         })
     }
+}
+
+/// One for each way out; it has a carrier where its settings say where to.
+fn start_couriers(tree: &Tree, repository: &Handle<Repository>, settings: &Settings) -> Result<(), StartupError> {
+    let couriers = Couriers {
+        repository: repository.clone(),
+        settings: settings.delivery.clone(),
+        owner: node_name(),
+    };
+    let erp = erp::of(&settings.erp)?.map(|erp| Arc::new(ErpSync::new(erp)) as Arc<dyn Carrier>);
+    couriers.start(tree, Route::Erp, erp)?;
+    couriers.start(tree, Route::Phones, None)?;
+    couriers.start(tree, Route::Messages, None)?;
+    Ok(())
+}
+
+fn start_housekeeping(
+    tree: &Tree,
+    repository: &Handle<Repository>,
+    directory: &Directory,
+    settings: &Settings,
+) -> Result<(), StartupError> {
+    let directory = directory.clone();
+    let chores = Arc::new(Chores {
+        repository: repository.clone(),
+        settings: settings.leader.clone(),
+        node: node_name(),
+        owed: Listener::new("erp-sync", move |_| {
+            directory.announce_owed();
+            Ok(())
+        }),
+    });
+    tree.start(Spec::new("housekeeping", "housekeeping").on("delivery"), move || {
+        Housekeeping::new(Arc::clone(&chores))
+    })?;
+    Ok(())
 }
 
 /// This process among others that share a database: its machine, its number, and a word that no other process has.

@@ -31,5 +31,6 @@ mod signing_in;
 mod starting_and_stopping;
 mod storing_events;
 mod support;
+mod syncing_erp;
 mod watching_live;
 mod weighing_the_wrong_truck;

@@ -53,7 +53,7 @@ async fn who_was_called_gets_his_place_back_when_the_weighing_of_another_is_void
         "he waits at the head of the line"
     );
     let told = "SELECT count(*) FROM outbox c JOIN outbox v ON v.aggregate_key = c.aggregate_key AND v.id > c.id
-                WHERE c.kind = 'ERP_COMPLETE' AND v.kind = 'ERP_VOID' AND v.payload->>'void_reason' = '다른 차량'";
+                WHERE c.kind = 'ERP_COMPLETE' AND v.kind = 'ERP_VOID' AND v.payload->>'reason' = '다른 차량'";
     assert_eq!(site.count(told).await, 1, "the ERP hears of both, in this order");
     // The weight is somebody's: staff say whose.
     let other = site.truck("34나5678").await;

@@ -25,6 +25,7 @@ Start with `weighbridge-sim run`: a whole yard on this machine, nothing else nee
   weighbridge-sim indicator --port /tmp/scale --protocol cas22
   weighbridge-sim board --listen 127.0.0.1:5000 --protocol dabit
   weighbridge-sim lamp --listen 127.0.0.1:5020
+  weighbridge-sim erp --listen 127.0.0.1:5300 --fail lost-answer=0.3
   weighbridge-sim fcm --listen 127.0.0.1:5100 --credentials /tmp/fcm.json --fail unavailable=0.3
   weighbridge-sim check --truth /tmp/yard/truth.jsonl --database-url postgres://…
 
@@ -53,6 +54,8 @@ enum Command {
     Board(board::Args),
     /// One Modbus TCP unit with coils for lamps and a barrier, that prints what they are
     Lamp(lamp::Args),
+    /// A customer's ERP
+    Erp(stand_in::ErpArgs),
     /// Firebase Cloud Messaging, as far as a sender can tell
     Fcm(stand_in::FcmArgs),
     /// SOLAPI and NAVER Cloud SENS, as far as a sender can tell
@@ -103,6 +106,7 @@ fn work(command: Command) -> Result<ExitCode, SimError> {
             Command::Indicator(args) => args.run(stopped()?).await?,
             Command::Board(args) => args.run(stopped()?).await?,
             Command::Lamp(args) => args.run(stopped()?).await?,
+            Command::Erp(args) => args.run(stopped()?).await?,
             Command::Fcm(args) => args.run(stopped()?).await?,
             Command::Sms(args) => args.run(stopped()?).await?,
             Command::Smtp(args) => args.run(stopped()?).await?,

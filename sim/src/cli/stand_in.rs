@@ -1,4 +1,4 @@
-//! `weighbridge-sim fcm`, `sms` and `smtp`: the services of others.
+//! `weighbridge-sim erp`, `fcm`, `sms` and `smtp`: the services of others.
 
 use std::{
     fmt::Debug,
@@ -12,6 +12,7 @@ use weighbridge_sim::{
     SimError,
     stand_in::{
         book::Book,
+        erp::{self, Erp},
         fcm::{Fcm, account::Account},
         http::{Setup, StandIn},
         sms::{Customer, Sms},
@@ -42,6 +43,26 @@ pub struct Common {
     /// Which requests of a share fail
     #[arg(long, default_value_t = 1)]
     seed: u64,
+}
+
+/// A customer's ERP: our own contract (docs/erp-rest-v1.md), and signed requests in the manner of Douzone's Amaranth 10.
+///
+/// Ways to fail: down, internal, unavailable (Retry-After 1), quota (Retry-After 7), timeout, slow (a byte a second), garbage,
+/// huge (10 GB), redirect, lost-answer, expired-tokens, no-token (where access tokens are given out), refused.
+#[derive(Debug, clap::Args)]
+pub struct ErpArgs {
+    #[command(flatten)]
+    common: Common,
+    #[arg(long, default_value = "stand-in")]
+    client_id: String,
+    #[arg(long, default_value = "stand-in-secret")]
+    client_secret: String,
+    /// The key of Douzone's signatures
+    #[arg(long, default_value = "stand-in-hash-key")]
+    hash_key: String,
+    /// How long access tokens live, in seconds
+    #[arg(long, default_value_t = 3600, value_name = "SECONDS")]
+    token_life: u64,
 }
 
 /// Firebase Cloud Messaging. A device's token that begins with `gone-` is not registered, `malformed-` no token,
@@ -119,6 +140,22 @@ impl Common {
             trouble.add(how.parse()?, often.map_or(Ok(Often::Next(1)), str::parse)?);
         }
         Ok(trouble)
+    }
+}
+
+impl ErpArgs {
+    pub async fn run(self, stopped: impl Future<Output = ()>) -> Result<(), SimError> {
+        let (setup, trouble) = (self.common.setup(), self.common.trouble()?);
+        let customer = erp::Customer {
+            client_id: self.client_id,
+            client_secret: self.client_secret,
+            hash_key: self.hash_key,
+            token_life: self.token_life,
+        };
+        let serving = setup.serve(trouble, |_| Erp::new(&customer)).await?;
+        ready(&serving);
+        stopped.await;
+        Ok(())
     }
 }
 

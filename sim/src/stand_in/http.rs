@@ -12,7 +12,7 @@ use actix_web::{
     web::{self, Bytes, Data},
 };
 use chrono::{DateTime, Utc};
-use futures_util::stream;
+use futures_util::{StreamExt, stream};
 use serde::Deserialize;
 use serde_json::Value;
 use tokio::{net::TcpListener, time::sleep};
@@ -70,6 +70,12 @@ pub enum Reply {
     Silence,
     /// It is done, and its answer is lost: the connection breaks in the middle of it.
     BreakOff(Answer),
+    /// A byte a second.
+    Drip(Answer),
+    /// 200 with a page for people.
+    Garbage,
+    /// 200 with ten gigabytes.
+    Endless,
 }
 
 /// How a stand-in is started.
@@ -109,6 +115,9 @@ struct Since {
     wait: u64,
 }
 
+/// Ten gigabytes in all.
+const ENDLESS_CHUNK: usize = 64 * 1024;
+const ENDLESS_CHUNKS: usize = 160_000;
 const LARGEST_BODY: usize = 1 << 20;
 const LONGEST_WAIT: u64 = 60;
 const LONGEST_SILENCE: Duration = Duration::from_mins(10);
@@ -192,6 +201,7 @@ async fn take<S: Service>(asked: HttpRequest, body: Bytes, desk: Data<Desk<S>>) 
     let (status, note) = match &reply {
         Reply::Say(answer) => (Some(answer.status), answer.note.clone()),
         Reply::BreakOff(answer) => (None, answer.note.clone()),
+        Reply::Drip(_) | Reply::Garbage | Reply::Endless => (Some(200), Value::Null),
         Reply::Silence => (None, Value::Null),
     };
     desk.book.write(&Entry {
@@ -211,6 +221,23 @@ async fn take<S: Service>(asked: HttpRequest, body: Bytes, desk: Data<Desk<S>>) 
             Ok(Bytes::from_static(b"{")),
             Err(std::io::Error::other("broken off, as it was told to")),
         ])),
+        Reply::Drip(answer) => {
+            let text = answer.body.to_string().into_bytes();
+            answer.head().streaming(stream::iter(text).then(|byte| async move {
+                sleep(Duration::from_secs(1)).await;
+                Ok::<_, std::io::Error>(Bytes::copy_from_slice(&[byte]))
+            }))
+        }
+        Reply::Garbage => HttpResponse::Ok()
+            .content_type("text/html")
+            .body("<html><h1>It works!</h1></html>"),
+        Reply::Endless => {
+            let chunk = Bytes::from(vec![b' '; ENDLESS_CHUNK]);
+            let chunks = stream::iter(std::iter::repeat_n(chunk, ENDLESS_CHUNKS));
+            HttpResponse::Ok()
+                .content_type("application/json")
+                .streaming(chunks.map(Ok::<_, std::io::Error>))
+        }
         Reply::Silence => {
             sleep(LONGEST_SILENCE).await;
             HttpResponse::GatewayTimeout().finish()

@@ -4,11 +4,13 @@
 //! - [`http`]: the server that all share which speak HTTP; a service is what implements [`http::Service`]
 //! - [`trouble`]: how the next requests are to fail
 //! - [`book`]: what came, and what was answered
+//! - [`erp`]: a customer's ERP
 //! - [`fcm`]: push notifications by FCM HTTP v1
 //! - [`sms`]: text messages and 알림톡 by SOLAPI, text messages by SENS
 //! - [`smtp`]: a mail server
 
 pub mod book;
+pub mod erp;
 pub mod fcm;
 pub mod http;
 pub mod sms;

@@ -2,10 +2,12 @@
 //!
 //! - [`load`]: locks in one order everywhere (stations ascending, then entries, records, vehicles), so that no two
 //!   transactions wait for each other in a circle
+//! - [`names`]: names and codes, for who is told of a completed weighing
 //! - [`parties`]: who and what the rows name
 //! - [`save`]: what has changed; slip numbers come last, since their counter is what everyone waits for
 
 pub mod load;
+mod names;
 mod parties;
 pub mod save;
 pub(super) mod slips;

@@ -8,11 +8,11 @@ use diesel_async::{AsyncPgConnection, RunQueryDsl};
 use serde_json::Value;
 use uuid::Uuid;
 
-use super::{Loaded, slips};
+use super::{Loaded, names, slips};
 use crate::{
     db::{DbError, audit_log, outbox, schema, wait_queue, weight::Weight},
     domain::{
-        outbox::{Origin, completion},
+        outbox::{Message, Names, Origin, completion},
         weighing::{
             Ledger,
             ledger::{Alarm, Call, CallStatus, CaptureRow, Record, RecordStatus, Row},
@@ -47,6 +47,7 @@ pub async fn save(conn: &mut AsyncPgConnection, loaded: &mut Loaded) -> Result<C
     }
     calls(conn, ledger).await?;
     captures(conn, ledger).await?;
+    let named = names::of_completed(conn, ledger).await?;
     slips::number(conn, ledger).await?;
     for (id, record) in ledger
         .records
@@ -62,7 +63,10 @@ pub async fn save(conn: &mut AsyncPgConnection, loaded: &mut Loaded) -> Result<C
         }
         flag(conn, *id, record).await?;
     }
-    let messages: Vec<_> = ledger.completed.iter().flat_map(|id| messages(ledger, *id)).collect();
+    let messages: Vec<_> = named
+        .iter()
+        .flat_map(|(id, names)| messages(ledger, *id, names))
+        .collect();
     outbox::enqueue(conn, &messages).await?;
     audit_log::by_system(conn, &ledger.audits).await?;
     Ok(changes(ledger))
@@ -302,7 +306,7 @@ async fn insert(conn: &mut AsyncPgConnection, id: i64, record: &Record) -> Resul
     rewrite(conn, id, record.weighed_at, record).await
 }
 
-fn messages(ledger: &Ledger, record_id: i64) -> Vec<crate::domain::outbox::Message> {
+fn messages(ledger: &Ledger, record_id: i64, names: &Names) -> Vec<Message> {
     let Some(record) = ledger.records.get(&record_id) else {
         return Vec::new();
     };
@@ -315,5 +319,5 @@ fn messages(ledger: &Ledger, record_id: i64) -> Vec<crate::domain::outbox::Messa
     let (Some(cycle), Some(slip)) = (cycle, &record.slip) else {
         return Vec::new();
     };
-    completion(record_id, record, Origin::Cycle(cycle), &slip.to_string())
+    completion(record_id, record, names, Origin::Cycle(cycle), &slip.to_string())
 }

@@ -10,16 +10,36 @@ pub mod decide;
 pub mod list;
 pub mod settle;
 
-use diesel::prelude::*;
+use diesel::{
+    prelude::*,
+    sql_types::{Bool, Text},
+};
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
+use serde_json::Value;
 
 use super::{DbError, schema};
-use crate::domain::outbox::Message;
+use crate::domain::{
+    outbox::{Kind, Message},
+    slip::SlipNumber,
+};
 
 pub use claim::{Claim, Due};
 pub use decide::{Decide, Decision};
 pub use list::{Backlog, Backlogs, OutboxFilter, OutboxItem, OutboxRows};
 pub use settle::Settle;
+
+/// What the ERP is told of a completed weighing, whether or not it has arrived.
+pub async fn completion_of(conn: &mut AsyncPgConnection, slip: &SlipNumber) -> Result<Option<Value>, DbError> {
+    use schema::outbox::dsl;
+    let told = dsl::outbox
+        .filter(dsl::kind.eq(Kind::ErpComplete.name()))
+        .filter(diesel::dsl::sql::<Bool>("payload->>'slip_number' = ").bind::<Text, _>(slip.to_string()))
+        .select(dsl::payload)
+        .first(conn)
+        .await
+        .optional()?;
+    Ok(told)
+}
 
 /// Owes messages, inside the caller's transaction. A key that is owed already is left alone: its receiver applies it once.
 pub async fn enqueue(conn: &mut AsyncPgConnection, messages: &[Message]) -> Result<(), DbError> {

@@ -16,7 +16,7 @@ use crate::{
         wait_queue::{self, Refusal},
     },
     domain::{
-        outbox::{Origin, voiding},
+        outbox::{Origin, void},
         weighing::ledger::{Record, RecordStatus},
     },
 };
@@ -198,7 +198,15 @@ impl VoidRecord {
         let Some(first_slip) = first_slip(conn, story, record).await? else {
             return Ok(());
         };
-        let message = voiding(self.record_id, record, origin, &first_slip, &self.reason);
+        // What the ERP was never to be told of need not be taken back.
+        let told = match &record.slip {
+            Some(slip) => outbox::completion_of(conn, slip).await?,
+            None => None,
+        };
+        let Some(told) = told else {
+            return Ok(());
+        };
+        let message = void(&told, origin, &first_slip, self.now, &self.reason);
         outbox::enqueue(conn, &[message]).await
     }
 }

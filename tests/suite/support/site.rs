@@ -37,7 +37,12 @@ impl Site {
 
     /// Stations capture after a tenth of a second.
     pub async fn with_stations(count: usize) -> Self {
-        let server = TestServer::start().await;
+        Self::with_settings(count, &[]).await
+    }
+
+    /// The same on a server with other settings.
+    pub async fn with_settings(count: usize, settings: &[(&str, &str)]) -> Self {
+        let server = TestServer::start_with(settings).await;
         let admin = server.admin().await;
         let post = async |path: &str, body: Value| admin.post(&format!("/api/v1{path}"), body).await.done();
         let mut stations = Vec::new();

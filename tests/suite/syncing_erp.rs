@@ -1,0 +1,285 @@
+//! The ERP has every completed weighing once, in order, whatever fails on the way. It is a process of its own, and strict.
+
+mod days;
+mod nodes;
+mod stand_in;
+
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+
+use self::stand_in::{ErpProcess, Office, owe_slips, slip};
+use crate::support::site::Clock;
+
+#[actix_rt::test]
+async fn a_weighing_reaches_the_erp_with_all_that_it_needs_and_its_answer_is_on_the_record() {
+    let erp = ErpProcess::start(&[]).await;
+    let office = Office::start(&erp, &[]).await;
+    let site = &office.site;
+    let truck = site.truck("12가3456").await;
+    site.execute(
+        "INSERT INTO product (code, name) VALUES ('P1', '쇄석 25mm'); INSERT INTO customer (code, name) VALUES ('C7', '대한건설');
+         INSERT INTO company (name) VALUES ('한빛운수'); UPDATE vehicle SET company_id = 1",
+    )
+    .await;
+    let (station, mut clock) = (site.stations[0], Clock::now());
+    let body = serde_json::json!({
+        "driver_id": truck.driver, "vehicle_id": truck.vehicle, "product_id": 1, "customer_id": 1, "direction": "OUT",
+    });
+    site.post("/queue", body).await.done();
+    site.call_next(station).await.done();
+    site.weigh(station, 15_990, &mut clock).await;
+    let applied = erp.applied(1).await;
+    let told = &applied[0]["body"];
+    for (name, expected) in [
+        ("slip_number", slip_of_today(site).await),
+        ("vehicle_plate", "12가3456".to_owned()),
+        ("company_name", "한빛운수".to_owned()),
+        ("driver_name", "기사0".to_owned()),
+        ("product_code", "P1".to_owned()),
+        ("product_name", "쇄석 25mm".to_owned()),
+        ("customer_name", "대한건설".to_owned()),
+        ("station_name", "1번 계량대".to_owned()),
+        ("direction", "OUT".to_owned()),
+        ("gross_kg", "15990".to_owned()),
+        ("tare_kg", "10000".to_owned()),
+        ("net_kg", "5990".to_owned()),
+        ("revision", "1".to_owned()),
+        ("manual", "false".to_owned()),
+    ] {
+        assert_eq!(
+            told[name]
+                .as_str()
+                .map_or_else(|| told[name].to_string(), str::to_owned),
+            expected,
+            "{name}"
+        );
+    }
+    assert!(!told.to_string().contains("010"), "no telephone number");
+    office.until("SELECT count(*) FROM weigh_record WHERE erp_sent AND erp_sent_at IS NOT NULL AND erp_response->>'receipt' = 'E-00000001'", 1)
+        .await;
+}
+
+async fn slip_of_today(site: &crate::support::site::Site) -> String {
+    site.connect()
+        .await
+        .query_one("SELECT slip_number FROM slip", &[])
+        .await
+        .unwrap()
+        .get(0)
+}
+
+/// OB-02: a third of the answers is lost after the ERP has committed.
+#[actix_rt::test]
+async fn an_answer_that_is_lost_costs_a_repetition_and_nothing_else() {
+    let erp = ErpProcess::start(&["--fail", "lost-answer=0.3"]).await;
+    let office = Office::start(&erp, &[]).await;
+    owe_slips(&office.site, 1..=150).await;
+    office
+        .until("SELECT count(*) FROM outbox WHERE state = 'SENT'", 150)
+        .await;
+    let book = erp.book().await;
+    assert_eq!(effects(&book, "applied"), 150);
+    assert!(effects(&book, "repeated") >= 20, "the fault was there");
+    assert_eq!(effects(&book, "mismatch") + effects(&book, "out of order"), 0);
+    assert_eq!(
+        office
+            .site
+            .count("SELECT count(*) FROM outbox WHERE state = 'DEAD'")
+            .await,
+        0
+    );
+}
+
+/// The same with an ERP that knows no keys: what may have arrived is asked for first.
+#[actix_rt::test]
+async fn an_erp_without_keys_is_asked_before_a_message_is_repeated() {
+    let erp = ErpProcess::start(&["--fail", "lost-answer=0.3"]).await;
+    let office = Office::start(
+        &erp,
+        &[
+            ("erp.kind", "douzone"),
+            ("erp.hash_key", "stand-in-hash-key"),
+            ("erp.caller_name", "API_w"),
+            ("erp.group_seq", "G1"),
+        ],
+    )
+    .await;
+    owe_slips(&office.site, 1..=60).await;
+    office
+        .until("SELECT count(*) FROM outbox WHERE state = 'SENT'", 60)
+        .await;
+    let book = erp.book().await;
+    assert_eq!(effects(&book, "applied"), 60);
+    assert_eq!(effects(&book, "twice"), 0);
+    assert!(
+        book.iter()
+            .any(|line| line["what"] == "POST /apiproxy/weighbridge/find"),
+        "the fault was there"
+    );
+}
+
+/// OB-03: each failure is what it is, and the next attempt arrives.
+#[actix_rt::test]
+async fn every_way_to_fail_is_survived_and_tried_again() {
+    let erp = ErpProcess::start(&[]).await;
+    let office = Office::start(&erp, &[("erp.timeout", "500ms"), ("delivery.send_timeout", "800ms")]).await;
+    let ways = [
+        "down",
+        "internal",
+        "unavailable",
+        "timeout",
+        "slow",
+        "garbage",
+        "huge",
+        "redirect",
+        "lost-answer",
+        "expired-tokens",
+    ];
+    for (number, how) in ways.iter().enumerate() {
+        let began = Instant::now();
+        erp.tell(&format!("fail {how}")).await;
+        owe_slips(&office.site, number + 1..=number + 1).await;
+        office
+            .until(
+                "SELECT count(*) FROM outbox WHERE state = 'SENT'",
+                i64::try_from(number).unwrap() + 1,
+            )
+            .await;
+        assert!(
+            began.elapsed() < Duration::from_secs(10),
+            "{how}: {:?}",
+            began.elapsed()
+        );
+    }
+    let book = erp.book().await;
+    assert_eq!(effects(&book, "applied"), ways.len());
+    assert_eq!(
+        book.iter().filter(|line| !line["failed"].is_null()).count(),
+        ways.len(),
+        "each failed once"
+    );
+    assert_eq!(
+        book.iter().filter(|line| line["what"] == "POST /oauth/token").count(),
+        2,
+        "one token, and one after it ended"
+    );
+    // 422 is the message's own fault.
+    erp.tell("fail refused").await;
+    owe_slips(&office.site, 50..=50).await;
+    office
+        .until(
+            "SELECT count(*) FROM outbox WHERE state = 'DEAD' AND attempts = 1 AND last_error LIKE '422: %REFUSED%'",
+            1,
+        )
+        .await;
+    // OB-05: and sent again by staff it arrives.
+    let dead = office.site.get("/admin/outbox?state=DEAD").await.done()["items"][0]["id"].clone();
+    office
+        .site
+        .post(&format!("/admin/outbox/{dead}/retry"), serde_json::json!({}))
+        .await
+        .done();
+    office
+        .until(
+            "SELECT count(*) FROM outbox WHERE state = 'SENT'",
+            i64::try_from(ways.len()).unwrap() + 1,
+        )
+        .await;
+}
+
+/// OB-04, with rests of a tenth of a second for those of half a minute.
+#[actix_rt::test]
+async fn an_erp_that_was_down_gets_all_that_waited_and_is_not_run_over() {
+    let erp = ErpProcess::start(&["--fail", "unavailable=always", "--delay", "20"]).await;
+    let office = Office::start(&erp, &[("delivery.breaker_rest", "100ms")]).await;
+    owe_slips(&office.site, 1..=300).await;
+    office
+        .until("SELECT count(*) FROM outbox WHERE last_error LIKE '503%'", 5)
+        .await;
+    office.site.execute("SELECT pg_sleep(1)").await;
+    let asked = erp.book().await.iter().filter(|line| line["status"] == 503).count();
+    assert!(
+        (8..=25).contains(&asked),
+        "at first eight at once, then one a rest: {asked}"
+    );
+    assert_eq!(
+        office
+            .site
+            .count("SELECT count(*) FROM outbox WHERE state = 'DEAD' OR attempts > 2")
+            .await,
+        0
+    );
+    erp.tell("fail off").await;
+    let began = Instant::now();
+    office
+        .until("SELECT count(*) FROM outbox WHERE state = 'SENT'", 300)
+        .await;
+    let took = began.elapsed();
+    assert!(took < Duration::from_secs(6), "50 a second: {took:?}");
+    let book = erp.book().await;
+    assert_eq!(effects(&book, "applied"), 300);
+}
+
+/// OB-06: corrections come in order, whatever fails between them.
+#[actix_rt::test]
+async fn corrections_and_voids_come_in_the_order_in_which_they_were_made() {
+    let erp = ErpProcess::start(&["--fail", "internal=0.1", "--fail", "lost-answer=0.1"]).await;
+    let office = Office::start(&erp, &[]).await;
+    let mut rows = String::new();
+    for number in 1..=20 {
+        for revision in 1..=3 {
+            let (slip_number, replaces) = (
+                slip(number * 10 + revision),
+                (revision > 1).then(|| slip(number * 10 + revision - 1)),
+            );
+            if let Some(replaced) = &replaces {
+                rows.push_str(&stand_in::void_row(replaced, revision - 1, &slip(number * 10 + 1)));
+            }
+            rows.push_str(&stand_in::row(
+                &slip_number,
+                revision,
+                replaces.as_deref(),
+                &slip(number * 10 + 1),
+            ));
+        }
+    }
+    office.site.execute(&rows).await;
+    office
+        .until("SELECT count(*) FROM outbox WHERE state = 'SENT'", 100)
+        .await;
+    let book = erp.book().await;
+    // The ERP refuses a correction of what was not voided, and a void of what it does not know.
+    assert_eq!((effects(&book, "applied"), effects(&book, "out of order")), (100, 0));
+}
+
+#[actix_rt::test]
+async fn a_csv_folder_gets_a_file_a_message_in_order() {
+    let erp = ErpProcess::start(&[]).await;
+    let folder = crate::support::folder::Folder::new();
+    let path = folder.path().display().to_string();
+    let office = Office::start(
+        &erp,
+        &[("erp.kind", "csv"), ("erp.base_url", ""), ("erp.folder", &path)],
+    )
+    .await;
+    owe_slips(&office.site, 1..=20).await;
+    office
+        .until("SELECT count(*) FROM outbox WHERE state = 'SENT'", 20)
+        .await;
+    let mut names: Vec<_> = std::fs::read_dir(folder.path())
+        .unwrap()
+        .map(|file| file.unwrap().path())
+        .collect();
+    names.sort();
+    assert_eq!(names.len(), 20, "{names:?}");
+    for (path, number) in names.iter().zip(1..) {
+        let text = std::fs::read_to_string(path).unwrap();
+        assert!(text.lines().nth(1).unwrap().contains(&slip(number)), "{text}");
+    }
+}
+
+/// How many messages ended so at the ERP.
+fn effects(book: &[Value], effect: &str) -> usize {
+    book.iter().filter(|line| line["note"]["effect"] == effect).count()
+}

@@ -1,0 +1,218 @@
+//! `weighbridge-sim erp` as a process of its own, a server that speaks to it, and slips that are owed to it.
+
+use std::{
+    fmt::Write,
+    io::{BufRead, BufReader},
+    ops::RangeInclusive,
+    path::PathBuf,
+    process::{Child, Command, Stdio},
+    time::{Duration, Instant},
+};
+
+use serde_json::{Value, json};
+use tokio::{
+    io::{AsyncBufReadExt, AsyncWriteExt},
+    net::TcpStream,
+};
+use weighbridge_sim::http::client;
+
+use crate::support::site::Site;
+
+const WITHIN: Duration = Duration::from_secs(30);
+/// What the stand-in gives its clients unless told otherwise.
+pub const CREDENTIALS: [(&str, &str); 2] = [("erp.client_id", "stand-in"), ("erp.client_secret", "stand-in-secret")];
+
+/// The ERP. Dropping it ends it.
+#[derive(Debug)]
+pub struct ErpProcess {
+    child: Child,
+    pub address: String,
+    control: String,
+}
+
+impl ErpProcess {
+    pub async fn start(arguments: &[&str]) -> Self {
+        let mut child = Command::new(built("weighbridge-sim"))
+            .arg("erp")
+            .args(arguments)
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        let mut line = String::new();
+        BufReader::new(child.stdout.take().unwrap())
+            .read_line(&mut line)
+            .unwrap();
+        let word = |name: &str| {
+            let word = line.split_whitespace().find_map(|word| word.strip_prefix(name));
+            word.unwrap_or_else(|| panic!("{name} in {line:?}")).to_owned()
+        };
+        Self {
+            address: word("addr="),
+            control: word("control="),
+            child,
+        }
+    }
+
+    /// The settings of a server that speaks to it.
+    pub fn settings(&self) -> Vec<(&'static str, String)> {
+        let mut settings = vec![
+            ("erp.base_url", format!("http://{}", self.address)),
+            ("erp.token_url", format!("http://{}/oauth/token", self.address)),
+        ];
+        settings.extend(CREDENTIALS.map(|(name, value)| (name, value.to_owned())));
+        settings
+    }
+
+    /// A command to its control port.
+    pub async fn tell(&self, command: &str) {
+        let mut stream = TcpStream::connect(&self.control).await.unwrap();
+        stream.write_all(format!("{command}\n").as_bytes()).await.unwrap();
+        let mut lines = tokio::io::BufReader::new(stream).lines();
+        assert_eq!(lines.next_line().await.unwrap().unwrap(), "ok", "{command}");
+    }
+
+    /// Everything that came, a line each.
+    pub async fn book(&self) -> Vec<Value> {
+        let received = format!("http://{}/received", self.address);
+        let text = client()
+            .build()
+            .unwrap()
+            .get(received)
+            .send()
+            .await
+            .unwrap()
+            .text()
+            .await
+            .unwrap();
+        text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+    }
+
+    /// The lines of what was applied, once there are so many.
+    pub async fn applied(&self, count: usize) -> Vec<Value> {
+        let deadline = Instant::now() + WITHIN;
+        loop {
+            let book = self.book().await;
+            let applied: Vec<Value> = book
+                .into_iter()
+                .filter(|line| line["note"]["effect"] == "applied")
+                .collect();
+            if applied.len() >= count {
+                return applied;
+            }
+            assert!(Instant::now() < deadline, "{} applied, expected {count}", applied.len());
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    }
+}
+
+impl Drop for ErpProcess {
+    fn drop(&mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+}
+
+/// A site whose server reports to the ERP, with pauses of milliseconds.
+#[derive(Debug)]
+pub struct Office {
+    pub site: Site,
+}
+
+/// Pauses of milliseconds, where the product has seconds.
+pub const HASTE: [(&str, &str); 4] = [
+    ("delivery.look_every", "100ms"),
+    ("delivery.first_pause", "5ms"),
+    ("delivery.longest_pause", "40ms"),
+    ("delivery.breaker_rest", "20ms"),
+];
+
+impl Office {
+    pub async fn start(erp: &ErpProcess, settings: &[(&str, &str)]) -> Self {
+        let own = erp.settings();
+        let mut all: Vec<(&str, &str)> = HASTE.to_vec();
+        all.extend(own.iter().map(|(name, value)| (*name, value.as_str())));
+        all.extend(settings);
+        Self {
+            site: Site::with_settings(1, &all).await,
+        }
+    }
+
+    /// Asks until the query's number is this.
+    pub async fn until(&self, query: &str, expected: i64) {
+        until(&self.site.connect().await, query, expected).await;
+    }
+}
+
+/// Asks until the query's number is this.
+pub async fn until(client: &tokio_postgres::Client, query: &str, expected: i64) {
+    let deadline = Instant::now() + WITHIN;
+    loop {
+        let found: i64 = client.query_one(query, &[]).await.unwrap().get(0);
+        if found == expected {
+            return;
+        }
+        if Instant::now() > deadline {
+            let told =
+                "SELECT coalesce(string_agg(DISTINCT state || ' ' || coalesce(last_error, ''), ' | '), '') FROM outbox";
+            let told: String = client.query_one(told, &[]).await.unwrap().get(0);
+            panic!("{found}, expected {expected}: {query}; {told}");
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+}
+
+/// A program of this workspace, beside the server's.
+pub fn built(name: &str) -> PathBuf {
+    let program = PathBuf::from(env!("CARGO_BIN_EXE_weighbridge")).with_file_name(name);
+    assert!(
+        program.is_file(),
+        "{} is missing, build the workspace's binaries first",
+        program.display()
+    );
+    program
+}
+
+/// `WR20260125007`
+pub fn slip(number: usize) -> String {
+    format!("WR20260125{number:03}")
+}
+
+/// Owes the ERP slips of these numbers, a weighing each.
+pub async fn owe_slips(site: &Site, numbers: RangeInclusive<usize>) {
+    let rows = numbers.fold(String::new(), |mut rows, number| {
+        write!(rows, "{}", row(&slip(number), 1, None, &slip(number))).unwrap();
+        rows
+    });
+    site.execute(&rows).await;
+}
+
+/// The statement that owes a completion.
+pub fn row(slip_number: &str, revision: usize, replaces: Option<&str>, first: &str) -> String {
+    let payload = json!({
+        "record_id": 1, "site_id": 1, "day": "2026-01-25", "slip_number": slip_number, "revision": revision,
+        "replaces": replaces, "weighed_at": "2026-01-25T05:30:00.000Z", "station_id": 1, "station_name": "1",
+        "vehicle_id": 1, "vehicle_plate": "12가3456", "driver_id": null, "driver_name": null, "company_name": null,
+        "product_id": null, "product_code": "P1", "product_name": null, "customer_id": null, "customer_code": null,
+        "customer_name": null, "direction": "OUT", "gross_kg": "15990.5", "tare_kg": "10000", "net_kg": "5990.5",
+        "first_weighed_at": null, "second_weighed_at": null, "manual": false,
+    });
+    insert("ERP_COMPLETE", first, &payload)
+}
+
+/// The statement that owes a void.
+pub fn void_row(slip_number: &str, revision: usize, first: &str) -> String {
+    let payload = json!({
+        "record_id": 1, "site_id": 1, "day": "2026-01-25", "slip_number": slip_number, "revision": revision,
+        "weighed_at": "2026-01-25T05:30:00.000Z", "voided_at": "2026-01-25T06:30:00.000Z", "reason": "정정",
+        "product_code": "P1", "customer_code": null, "gross_kg": "15990.5", "tare_kg": "10000", "net_kg": "5990.5",
+    });
+    insert("ERP_VOID", first, &payload)
+}
+
+fn insert(kind: &str, first: &str, payload: &Value) -> String {
+    format!(
+        "INSERT INTO outbox (kind, idempotency_key, aggregate_key, payload) VALUES ('{kind}', gen_random_uuid(), '{first}', '{payload}');"
+    )
+}
