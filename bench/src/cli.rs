@@ -51,7 +51,7 @@ const VERSION: &str = concat!(env!("CARGO_PKG_VERSION"), " (", env!("GIT_HASH"),
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Everything below, about three minutes
+    /// Everything below, about four minutes
     All(AllArgs),
     /// From an indicator's cable to a screen, and from a settled truck to its weighing on a screen
     Latency(LatencyArgs),
@@ -97,6 +97,9 @@ struct BacklogArgs {
     /// How many events the edges have kept
     #[arg(long, default_value_t = 20_000, value_name = "N", value_parser = clap::value_parser!(u32).range(100..=1_000_000))]
     events: u32,
+    /// How many events the file of a real edge holds that catches up
+    #[arg(long, default_value_t = 100_000, value_name = "N", value_parser = clap::value_parser!(u32).range(1000..=1_000_000))]
+    file: u32,
 }
 
 #[derive(Clone, Copy, Debug, Args)]
@@ -186,13 +189,13 @@ async fn measure(command: &Command, stage: &mut Stage) -> anyhow::Result<Vec<Mea
     match command {
         Command::Latency(args) => latency::measure(stage, args.extent()).await,
         Command::Weighing(args) => weighing::measure(stage, args.weighings.try_into()?).await,
-        Command::Backlog(args) => backlog::measure(stage, args.events.try_into()?).await,
+        Command::Backlog(args) => backlogs(stage, args).await,
         Command::Decode => decode::measure(true),
         Command::Day(args) => Ok(day::measure(args.spec())),
         Command::All(args) => {
             let mut all = latency::measure(stage, args.latency.extent()).await?;
             all.extend(weighing::measure(stage, args.weighing.weighings.try_into()?).await?);
-            all.extend(backlog::measure(stage, args.backlog.events.try_into()?).await?);
+            all.extend(backlogs(stage, &args.backlog).await?);
             all.extend(decode::measure(false)?);
             Ok(all)
         }
@@ -207,6 +210,12 @@ impl DayArgs {
             trucks: self.trucks,
         }
     }
+}
+
+async fn backlogs(stage: &mut Stage, args: &BacklogArgs) -> anyhow::Result<Vec<Measurement>> {
+    let mut all = backlog::measure(stage, args.events.try_into()?).await?;
+    all.push(latency::catching_up::measure(stage, args.file.try_into()?).await?);
+    Ok(all)
 }
 
 impl LatencyArgs {

@@ -38,6 +38,15 @@ pub fn of_family(pid: u32) -> io::Result<Duration> {
     Ok(total)
 }
 
+/// Memory that a process holds now, in bytes (`VmRSS`).
+pub fn resident_bytes(pid: u32) -> io::Result<u64> {
+    let text = fs::read_to_string(format!("/proc/{pid}/status"))?;
+    let line = text.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+    let kib = line.and_then(|line| line.trim().strip_suffix("kB")?.trim().parse::<u64>().ok());
+    kib.map(|kib| kib * 1024)
+        .ok_or_else(|| io::Error::other(format!("/proc/{pid}/status tells no VmRSS")))
+}
+
 fn stat(pid: u32) -> io::Result<Stat> {
     let text = fs::read_to_string(format!("/proc/{pid}/stat"))?;
     parse(&text).ok_or_else(|| io::Error::other(format!("/proc/{pid}/stat reads {text:?}")))
@@ -77,5 +86,6 @@ mod tests {
         // Asked first: it goes on working while the family is asked.
         let alone = of_process(pid).unwrap();
         assert!(of_family(pid).unwrap() >= alone);
+        assert!(resident_bytes(pid).unwrap() > 1 << 20);
     }
 }

@@ -45,15 +45,7 @@ impl Story {
         let mut parcels = Vec::with_capacity(stations.len() * EVENTS_OF_A_STAY);
         for station in stations {
             let cycle = CycleId::from_bits(Uuid::new_v4().as_u128());
-            let kinds = [
-                EventKind::VehicleOn {},
-                EventKind::Capture(capture(at.mono_ms)),
-                EventKind::VehicleOff {
-                    captured: true,
-                    inferred: false,
-                },
-            ];
-            for kind in kinds {
+            for kind in kinds(at.mono_ms) {
                 parcels.push(Parcel::new(self.event(*station, cycle, at, kind)?)?);
             }
         }
@@ -81,6 +73,18 @@ impl Story {
             receipt: None,
         })
     }
+}
+
+/// A stay: on, captured, off.
+pub fn kinds(on_mono_ms: i64) -> [EventKind; EVENTS_OF_A_STAY] {
+    [
+        EventKind::VehicleOn {},
+        EventKind::Capture(capture(on_mono_ms)),
+        EventKind::VehicleOff {
+            captured: true,
+            inferred: false,
+        },
+    ]
 }
 
 fn capture(on_mono_ms: i64) -> Capture {

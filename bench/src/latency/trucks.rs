@@ -93,7 +93,7 @@ pub(super) async fn weigh(arranged: &mut Arranged, trucks: u32) -> anyhow::Resul
 }
 
 /// Which frame of a truck at rest, counted from 0, settles it: the capture logic itself is asked.
-fn settling_frame() -> anyhow::Result<u32> {
+pub(super) fn settling_frame() -> anyhow::Result<u32> {
     let display = Display {
         weight: Kilograms::from_whole(LIGHTEST),
         stable: true,
@@ -122,7 +122,7 @@ fn settling_frame() -> anyhow::Result<u32> {
 }
 
 impl Arranged {
-    fn stand(&self, station: i64, truck: Option<Kilograms>) {
+    pub(super) fn stand(&self, station: i64, truck: Option<Kilograms>) {
         for indicator in self
             .indicators
             .iter()
