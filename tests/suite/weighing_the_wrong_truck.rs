@@ -61,6 +61,12 @@ async fn who_was_called_gets_his_place_back_when_the_weighing_of_another_is_void
     let assigned = site.post(&format!("/captures/{capture}/assign"), parties).await.done();
     assert_eq!(assigned["vehicle_plate"], "34나5678");
     assert!(assigned["slip_number"].as_str().unwrap().ends_with("002"), "{assigned}");
+    let completions = "SELECT count(*) FROM outbox WHERE kind = 'ERP_COMPLETE'";
+    assert_eq!(
+        site.count(completions).await,
+        2,
+        "the ERP hears of the second record too"
+    );
     let again = site.call_next(station).await.done();
     assert_eq!((&again["id"], &again["calls_made"]), (&called["id"], &json!(2)));
     clock.catch_up();

@@ -102,7 +102,8 @@ impl Assign {
             ..Wanted::default()
         };
         let mut loaded = ledger::load(conn, &wanted).await?;
-        let Some(record_id) = self.take(&mut loaded, &found, open) else {
+        let revision = 1 + completed_before(conn, &found).await?;
+        let Some(record_id) = self.take(&mut loaded, &found, open, revision) else {
             return Ok(Decision::InvalidState);
         };
         let mut changes = ledger::save(conn, &mut loaded).await?;
@@ -114,8 +115,8 @@ impl Assign {
         })
     }
 
-    /// Puts the weight on the open record, or on a new one.
-    fn take(&self, loaded: &mut Loaded, found: &Found, open: Option<i64>) -> Option<i64> {
+    /// Puts the weight on the open record, or on a new one. `revision` counts the records that it completes.
+    fn take(&self, loaded: &mut Loaded, found: &Found, open: Option<i64>, revision: i32) -> Option<i64> {
         let ledger = &mut loaded.ledger;
         let site_id = ledger.stations.get(&found.station_id)?.site_id;
         let zone = ledger.sites.get(&site_id)?.zone;
@@ -137,6 +138,7 @@ impl Assign {
         let min_net = ledger.min_net;
         let record = ledger.records.get_mut(&record_id)?;
         if passes::take(record.change(), &vehicle, pass, local_day(pass.at, zone), min_net) == Taken::Completed {
+            record.change().revision = revision;
             ledger.completed.push(record_id);
         }
         restored::complete_call(ledger, self.parties.vehicle_id, record_id, pass);
@@ -232,6 +234,27 @@ impl Assign {
             .await?;
         Ok(vec![site])
     }
+}
+
+/// How many records this capture has completed that were voided since: each is told to the ERP under a name of its own.
+async fn completed_before(conn: &mut AsyncPgConnection, found: &Found) -> Result<i32, DbError> {
+    use schema::weigh_record::dsl;
+    // A record is of the moment of the capture that completed it.
+    let completed: i64 = dsl::weigh_record
+        .filter(
+            dsl::weighed_at
+                .eq(found.captured_at)
+                .and(dsl::slip_number.is_not_null()),
+        )
+        .filter(
+            dsl::second_capture_id
+                .eq(found.id)
+                .or(dsl::first_capture_id.eq(found.id)),
+        )
+        .count()
+        .get_result(conn)
+        .await?;
+    Ok(i32::try_from(completed).unwrap_or(i32::MAX - 1))
 }
 
 async fn unassigned(conn: &mut AsyncPgConnection, id: i64) -> Result<Option<Found>, DbError> {

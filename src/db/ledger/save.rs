@@ -229,6 +229,7 @@ struct RecordChange<'a> {
     second_capture_id: Option<i64>,
     slip_number: Option<String>,
     overload: Option<String>,
+    revision: i32,
 }
 
 impl<'a> From<&'a Record> for RecordChange<'a> {
@@ -252,6 +253,7 @@ impl<'a> From<&'a Record> for RecordChange<'a> {
             second_capture_id: second.and_then(|pass| pass.capture_id),
             slip_number: record.slip.as_ref().map(ToString::to_string),
             overload: record.overload.map(str::to_owned),
+            revision: record.revision,
         }
     }
 }
