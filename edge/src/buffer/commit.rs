@@ -2,14 +2,11 @@
 
 use rusqlite::{Connection, OptionalExtension, Transaction, params, types::FromSql};
 use weighbridge_protocol::{
-    link::{Event, EventId, EventKind},
-    scale::{CaptureOverrides, CycleState, Deck, Scale},
+    link::{Committed, Draft, EventId, EventKind},
+    scale::{CaptureOverrides, CycleState, Scale},
 };
 
-use super::{
-    BufferError, BufferFile,
-    events::{self, Committed, Draft},
-};
+use super::{BufferError, BufferFile, events};
 
 /// How a command of the server ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -22,27 +19,17 @@ impl BufferFile {
     /// Commits `drafts` together with the state of the `scale` that they come from, and reads the events back. Nothing
     /// may be told before this returns, and after [`BufferError::Full`] nothing has changed.
     pub fn commit(&mut self, drafts: &[Draft], station_id: i64, scale: &Scale) -> Result<Vec<Committed>, BufferError> {
-        let begins = drafts
-            .iter()
-            .any(|draft| matches!(draft.kind, EventKind::VehicleOn {} | EventKind::Capture(_)));
-        if begins && !self.has_room()? {
+        if drafts.iter().any(Draft::begins) && !self.has_room()? {
             return Err(BufferError::Full);
         }
-        let written = self.with_ballast(|file| {
+        let (events, committed) = self.with_ballast(|file| {
             file.write(|transaction| {
-                let written = events::append(transaction, drafts)?;
-                let capture = written
-                    .iter()
-                    .find(|(_, committed)| matches!(committed.kind, EventKind::Capture(_)));
-                match capture {
-                    Some((_, capture)) => put_state(transaction, station_id, &scale.committing(capture.id))?,
-                    None => put_state(transaction, station_id, scale.state())?,
-                }
+                let (events, committed) = events::append(transaction, drafts)?;
+                put_state(transaction, station_id, &scale.state_with(&committed))?;
                 note_indicator(transaction, station_id, drafts)?;
-                Ok(written)
+                Ok((events, committed))
             })
         })?;
-        let (events, committed): (Vec<Event>, Vec<Committed>) = written.into_iter().unzip();
         self.read_back(&events)?;
         Ok(committed)
     }
@@ -58,7 +45,7 @@ impl BufferFile {
         let state = text.map(|text| serde_json::from_str(&text)).transpose();
         // A state that cannot be read is one that nobody knows: the deck counts as not looked at.
         let mut state: CycleState = state.ok().flatten().unwrap_or_default();
-        follow_rebirth(&self.connection, &mut state)?;
+        state.follow_rebirth(|id| reborn(&self.connection, id))?;
         Ok(state)
     }
 
@@ -134,7 +121,7 @@ fn column<T: FromSql>(connection: &Connection, name: &str, station_id: i64) -> R
 
 fn put_state(transaction: &Transaction<'_>, station_id: i64, state: &CycleState) -> Result<(), BufferError> {
     let mut state = state.clone();
-    follow_rebirth(transaction, &mut state)?;
+    state.follow_rebirth(|id| reborn(transaction, id))?;
     let text = serde_json::to_string(&state).map_err(|_| BufferError::Unreadable {
         what: "a cycle to be written",
     })?;
@@ -162,24 +149,18 @@ fn note_indicator(transaction: &Transaction<'_>, station_id: i64, drafts: &[Draf
     Ok(())
 }
 
-/// A capture may have been given another identity since its scale learned the first one.
-fn follow_rebirth(connection: &Connection, state: &mut CycleState) -> Result<(), BufferError> {
-    let Deck::Captured { event, .. } = &mut state.deck else {
-        return Ok(());
-    };
-    let reborn: Option<(String, i64)> = connection
+/// Under which identity a row goes on that had this one before a conflict.
+fn reborn(connection: &Connection, id: EventId) -> Result<Option<EventId>, BufferError> {
+    let found: Option<(String, i64)> = connection
         .prepare_cached(
             "SELECT epoch.epoch, event.seq FROM event JOIN epoch ON epoch.id = event.epoch WHERE reborn_from = ?1",
         )?
-        .query_row([event.to_string()], |row| Ok((row.get(0)?, row.get(1)?)))
+        .query_row([id.to_string()], |row| Ok((row.get(0)?, row.get(1)?)))
         .optional()?;
-    if let Some((epoch, seq)) = reborn {
-        *event = EventId {
-            epoch: epoch
-                .parse()
-                .map_err(|_| BufferError::Unreadable { what: "an epoch" })?,
-            seq,
-        };
-    }
-    Ok(())
+    let identity = |(epoch, seq): (String, i64)| {
+        let epoch = epoch.parse();
+        let epoch = epoch.map_err(|_| BufferError::Unreadable { what: "an epoch" })?;
+        Ok(EventId { epoch, seq })
+    };
+    found.map(identity).transpose()
 }

@@ -2,33 +2,11 @@
 
 use rusqlite::{Connection, OptionalExtension, Transaction, params};
 use weighbridge_protocol::{
-    CycleId, Epoch,
-    link::{
-        Event, EventBody, EventId, EventKind,
-        event::{CurvePoint, sha256_hex},
-        limits::MOST_BODY_BYTES,
-        messages::EdgeClock,
-    },
+    Epoch,
+    link::{Committed, Draft, Event, EventId},
 };
 
 use super::{BufferError, BufferFile, file::epochs};
-
-/// An event that has no identity yet.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Draft {
-    pub station_id: i64,
-    pub cycle: Option<CycleId>,
-    pub at: EdgeClock,
-    pub kind: EventKind,
-}
-
-/// An event that is on the disk.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Committed {
-    pub id: EventId,
-    pub cycle: Option<CycleId>,
-    pub kind: EventKind,
-}
 
 impl BufferFile {
     /// Reads committed events back from the file and compares them with what was meant.
@@ -47,60 +25,30 @@ impl BufferFile {
 }
 
 /// Gives the drafts their identities in the open epoch and writes them.
-pub(super) fn append(transaction: &Transaction<'_>, drafts: &[Draft]) -> Result<Vec<(Event, Committed)>, BufferError> {
+pub(super) fn append(
+    transaction: &Transaction<'_>,
+    drafts: &[Draft],
+) -> Result<(Vec<Event>, Vec<Committed>), BufferError> {
     let open = epochs(transaction)?
         .pop()
         .ok_or(BufferError::Unreadable { what: "the open epoch" })?;
-    let mut seq = open.next_seq;
-    let mut events = Vec::with_capacity(drafts.len());
-    for draft in drafts {
-        let body = EventBody {
-            epoch: open.epoch,
-            seq,
-            station_id: draft.station_id,
-            cycle: draft.cycle,
-            at: draft.at.wall,
-            mono_ms: draft.at.mono_ms,
-            boot: draft.at.boot,
-            kind: draft.kind.clone(),
-        };
-        let event = as_event(&body)?;
+    let mut born = Vec::with_capacity(drafts.len());
+    for (seq, draft) in (open.next_seq..).zip(drafts) {
+        let (event, committed) =
+            draft
+                .born(EventId { epoch: open.epoch, seq })
+                .map_err(|_| BufferError::Unreadable {
+                    what: "a body to be written",
+                })?;
         insert(transaction, open.id, &event, None, draft.at.wall.timestamp())?;
-        events.push((
-            event,
-            Committed {
-                id: EventId { epoch: open.epoch, seq },
-                cycle: body.cycle,
-                kind: body.kind,
-            },
-        ));
-        seq += 1;
+        born.push((event, committed));
     }
-    transaction.execute("UPDATE epoch SET next_seq = ?2 WHERE id = ?1", params![open.id, seq])?;
-    Ok(events)
-}
-
-/// The text and hash of a body. A curve that would make it too long is thinned to every second point.
-pub(super) fn as_event(body: &EventBody) -> Result<Event, BufferError> {
-    let unwritable = |_| BufferError::Unreadable {
-        what: "a body to be written",
-    };
-    let mut text = serde_json::to_string(body).map_err(unwritable)?;
-    let mut thinner = body.clone();
-    while text.len() > MOST_BODY_BYTES
-        && let EventKind::Capture(capture) = &mut thinner.kind
-        && capture.curve.len() > 1
-    {
-        capture.curve = capture.curve.iter().step_by(2).copied().collect::<Vec<CurvePoint>>();
-        text = serde_json::to_string(&thinner).map_err(unwritable)?;
-    }
-    Ok(Event {
-        epoch: body.epoch,
-        seq: body.seq,
-        sha256: sha256_hex(&text),
-        body: text,
-        receipt: None,
-    })
+    let next_seq = born.last().map_or(open.next_seq, |(event, _)| event.seq + 1);
+    transaction.execute(
+        "UPDATE epoch SET next_seq = ?2 WHERE id = ?1",
+        params![open.id, next_seq],
+    )?;
+    Ok(born.into_iter().unzip())
 }
 
 pub(super) fn insert(

@@ -26,10 +26,10 @@ mod store;
 pub(crate) mod testing;
 
 pub use error::{BufferError, NoSpace};
-pub use events::{Committed, Draft};
 pub use file::{BufferFile, EpochRow, Opened, Salvaged};
 pub use keeper::Buffer;
 pub use lock::DirectoryLock;
+pub use weighbridge_protocol::link::{Committed, Draft};
 
 /// The version of the SQLite library that is built in.
 pub fn sqlite_version() -> &'static str {

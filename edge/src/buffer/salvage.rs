@@ -8,7 +8,7 @@ use std::{
 
 use chrono::Utc;
 use rusqlite::{Connection, OpenFlags, config::DbConfig, params};
-use weighbridge_protocol::link::{Event, EventBody, EventId};
+use weighbridge_protocol::link::{Event, EventBody, EventId, salvage::salvaged, store::EpochBounds};
 
 use super::{
     BufferError, EpochRow,
@@ -245,25 +245,9 @@ fn identity(text: &str) -> Option<EventId> {
 /// Writes what was found, and says how many identities were given whose events are gone.
 fn write(connection: &mut Connection, found: &Found) -> Result<u64, BufferError> {
     let transaction = connection.transaction()?;
-    let mut known = found.epochs.clone();
-    for EventId { epoch, seq } in found.events.keys() {
-        match known.iter_mut().find(|row| row.epoch == *epoch) {
-            Some(row) => {
-                row.next_seq = row.next_seq.max(seq + 1);
-                row.first_kept = row.first_kept.min(*seq);
-            }
-            // Its row is gone, and with it what was acknowledged: everything is sent again, and compared there.
-            None => known.push(EpochRow {
-                id: i64::MAX,
-                epoch: *epoch,
-                next_seq: seq + 1,
-                acked: 0,
-                first_kept: *seq,
-            }),
-        }
-    }
+    let read = found.epochs.iter().copied().map(EpochBounds::from).collect();
     let mut lost = 0;
-    for row in &known {
+    for row in salvaged(read, found.events.keys().copied()) {
         transaction.execute(
             "INSERT INTO epoch (epoch, next_seq, acked, first_kept, reason) VALUES (?1, ?2, ?3, ?4, 'kept')",
             params![row.epoch.to_string(), row.next_seq, row.acked, row.first_kept],

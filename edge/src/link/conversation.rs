@@ -8,13 +8,14 @@ use tokio_tungstenite::tungstenite::{self, Message, protocol::CloseFrame};
 use tracing::{error, info, warn};
 use weighbridge_protocol::link::{
     FromEdge, FromServer, Output,
+    acks::GatheredAcks,
     limits::{CLOSE_FENCED, CLOSE_FORBIDDEN, CLOSE_MALFORMED, CLOSE_RESTART, CLOSE_VERSION, DEAD_AFTER, PROTOCOL},
     messages::{Ack, Action, Hello, Welcome},
     reconnect::Ending,
     sender::Notice,
 };
 
-use super::{LinkState, Needs, acks::GatheredAcks, connect::Socket, outbox::Outbox};
+use super::{LinkState, Needs, connect::Socket, outbox::Outbox};
 use crate::{
     buffer::{
         NoSpace,

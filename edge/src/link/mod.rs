@@ -4,10 +4,8 @@
 //!
 //! - `connect`: the way to the server
 //! - `conversation`: one connection, from hello to its end
-//! - `acks`: acknowledgements that are written down together
 //! - `outbox`: what waits for the socket, the most urgent first
 
-mod acks;
 mod connect;
 mod conversation;
 mod outbox;

@@ -154,9 +154,7 @@ impl Duty {
             .filter_map(|event| Some(self.draft(event.cycle(), event.kind()?)))
             .collect();
         if !drafts.is_empty() {
-            let begins = drafts
-                .iter()
-                .any(|draft| matches!(draft.kind, EventKind::VehicleOn {} | EventKind::Capture(_)));
+            let begins = drafts.iter().any(Draft::begins);
             match self.commit(&drafts).await? {
                 Some(committed) => self.tell(&committed),
                 None if begins => {
@@ -212,11 +210,8 @@ impl Duty {
 
     /// What is on disk may be told.
     fn tell(&mut self, committed: &[Committed]) {
-        for event in committed {
-            if let (EventKind::Capture(_), Some(cycle)) = (&event.kind, event.cycle) {
-                self.logic.committed(event.id);
-                Announcements::committed(event.id, cycle);
-            }
+        for (id, cycle) in self.logic.written(committed) {
+            Announcements::committed(id, cycle);
         }
     }
 

@@ -10,14 +10,17 @@ use tracing::{info, warn};
 use weighbridge_protocol::link::{
     FromServer,
     limits::{CLOSE_FENCED, CLOSE_RESTART, DEAD_AFTER, PING_EVERY},
-    messages::{EdgeClock, Nack, NackCode},
+    messages::{EdgeClock, Nack},
 };
 
 use super::EdgeLink;
 use crate::{
     actors::repository::Queries,
     db::edge_epoch::{Heartbeat, Pulse},
-    domain::edge_time::OFFSET_ALARM,
+    domain::{
+        edge_time::OFFSET_ALARM,
+        intake::pulse::{Standing, compare},
+    },
 };
 
 impl EdgeLink {
@@ -74,35 +77,26 @@ impl EdgeLink {
 
     fn compare(&mut self, heartbeat: &Heartbeat, asked_at: Instant, context: &mut WebsocketContext<Self>) {
         let Some(linked) = &mut self.linked else { return };
-        if heartbeat.session != Some(linked.session) {
-            return self.close(CLOSE_FENCED, "a newer connection of this edge has come", context);
-        }
-        if self.storing || self.stored_at.is_some_and(|at| at >= asked_at) {
+        let busy = self.storing || self.stored_at.is_some_and(|at| at >= asked_at);
+        if busy && heartbeat.session == Some(linked.session) {
             return;
         }
-        for (epoch, known) in &mut linked.have {
-            let Some(&have) = heartbeat.have.get(epoch) else {
-                return self.close(
-                    CLOSE_RESTART,
-                    "an epoch is not known any more: say hello again",
-                    context,
-                );
-            };
-            if have < *known {
+        let (have, awaited) = (&mut linked.have, &mut linked.awaited);
+        match compare(linked.session, have, awaited, heartbeat.session, &heartbeat.have) {
+            Standing::Newest => {}
+            Standing::Fenced => self.close(CLOSE_FENCED, "a newer connection of this edge has come", context),
+            Standing::Unknown => {
+                let why = "an epoch is not known any more: say hello again";
+                self.close(CLOSE_RESTART, why, context);
+            }
+            Standing::WentBack(nack) => {
+                let Nack { seq, have, .. } = nack;
                 warn!(
                     edge.id = self.edge_id,
-                    "the database went back from {known} to {have} of an epoch"
+                    "the database went back from {seq} to {have} of an epoch"
                 );
-                let nack = Nack {
-                    epoch: *epoch,
-                    seq: *known,
-                    code: NackCode::Gap,
-                    have,
-                };
-                linked.awaited = Some((*epoch, have + 1));
-                *known = have;
                 metrics::counter!("edge_gap_total").increment(1);
-                return self.say(&FromServer::Nack(nack), context);
+                self.say(&FromServer::Nack(nack), context);
             }
         }
     }

@@ -6,7 +6,10 @@ use diesel_async::{AsyncPgConnection, RunQueryDsl};
 use uuid::Uuid;
 use weighbridge_protocol::link::messages::{EpochState, SeqRange};
 
-use crate::db::{DbError, schema};
+use crate::{
+    db::{DbError, schema},
+    domain::intake::hello,
+};
 
 /// How an epoch stands after a hello.
 pub struct Settled {
@@ -32,10 +35,7 @@ pub async fn settle(
         .first(conn)
         .await?;
     let mut newly_lost = 0;
-    let below = SeqRange(1, state.first_kept - 1);
-    for range in std::iter::once(&below).chain(&state.missing) {
-        // What is at or below the watermark is stored, every one of it.
-        let range = SeqRange(range.0.max(stored + 1), range.1.min(state.next_seq - 1));
+    for range in hello::holes(state, stored) {
         newly_lost += declare(conn, epoch, edge_id, range, now).await?;
     }
     let have = contiguous(conn, epoch, stored).await?;
@@ -59,9 +59,6 @@ async fn declare(
     range: SeqRange,
     now: DateTime<Utc>,
 ) -> Result<u64, DbError> {
-    if range.0 > range.1 {
-        return Ok(0);
-    }
     let declared = diesel::sql_query(
         "INSERT INTO edge_event (epoch, seq, edge_id, status, received_at) \
          SELECT $1, seq, $2, 'LOST', $5 FROM generate_series($3, $4) AS seq ON CONFLICT (epoch, seq) DO NOTHING",
@@ -77,7 +74,7 @@ async fn declare(
 }
 
 /// The highest seq up to which there is a row for every one.
-async fn contiguous(conn: &mut AsyncPgConnection, of: Uuid, mut have: i64) -> Result<i64, DbError> {
+async fn contiguous(conn: &mut AsyncPgConnection, of: Uuid, have: i64) -> Result<i64, DbError> {
     use schema::edge_event::dsl;
     let above: Vec<i64> = dsl::edge_event
         .filter(dsl::epoch.eq(of).and(dsl::seq.gt(have)))
@@ -85,13 +82,7 @@ async fn contiguous(conn: &mut AsyncPgConnection, of: Uuid, mut have: i64) -> Re
         .select(dsl::seq)
         .load(conn)
         .await?;
-    for next in above {
-        if next != have + 1 {
-            break;
-        }
-        have = next;
-    }
-    Ok(have)
+    Ok(hello::contiguous(have, above))
 }
 
 async fn lost(conn: &mut AsyncPgConnection, of: Uuid) -> Result<Vec<SeqRange>, DbError> {
@@ -102,12 +93,5 @@ async fn lost(conn: &mut AsyncPgConnection, of: Uuid) -> Result<Vec<SeqRange>, D
         .select(dsl::seq)
         .load(conn)
         .await?;
-    let mut ranges: Vec<SeqRange> = Vec::new();
-    for lost_seq in seqs {
-        match ranges.last_mut() {
-            Some(last) if last.1 + 1 == lost_seq => last.1 = lost_seq,
-            _ => ranges.push(SeqRange(lost_seq, lost_seq)),
-        }
-    }
-    Ok(ranges)
+    Ok(hello::ranges(seqs))
 }

@@ -19,7 +19,10 @@ use weighbridge_protocol::{
 };
 
 use super::{DbError, Query, schema, station_view::StationViews, weight::Weight};
-use crate::domain::board_text::Sign;
+use crate::domain::{
+    board_text::Sign,
+    intake::hello::{Claim, claim},
+};
 
 /// An edge has said hello on a new connection, which from now on is its only one. Sent by EdgeLink.
 #[derive(Clone, Debug)]
@@ -118,23 +121,24 @@ impl Greet {
             .select((edge_epoch::epoch, edge_epoch::edge_id, edge_gateway::is_active))
             .load(conn)
             .await?;
-        for (epoch, owner, active) in known.iter().filter(|(_, owner, _)| *owner != self.edge_id) {
-            if *active {
-                return Ok(Some(format!(
-                    "epoch {} belongs to edge {owner}, which is active",
-                    epoch.simple()
-                )));
+        let mut new = Vec::new();
+        for epoch in named {
+            let owner = known.iter().find(|(known, ..)| *known == epoch);
+            match claim(self.edge_id, owner.map(|(_, owner, active)| (*owner, *active))) {
+                Claim::Own => {}
+                Claim::New => new.push((edge_epoch::epoch.eq(epoch), edge_epoch::edge_id.eq(self.edge_id))),
+                Claim::Foreign(owner) => {
+                    let epoch = epoch.simple();
+                    return Ok(Some(format!("epoch {epoch} belongs to edge {owner}, which is active")));
+                }
+                Claim::TakenOver => {
+                    diesel::update(edge_epoch::table.filter(edge_epoch::epoch.eq(epoch)))
+                        .set(edge_epoch::edge_id.eq(self.edge_id))
+                        .execute(conn)
+                        .await?;
+                }
             }
-            diesel::update(edge_epoch::table.filter(edge_epoch::epoch.eq(epoch)))
-                .set(edge_epoch::edge_id.eq(self.edge_id))
-                .execute(conn)
-                .await?;
         }
-        let new: Vec<_> = named
-            .iter()
-            .filter(|epoch| known.iter().all(|(other, ..)| other != *epoch))
-            .map(|epoch| (edge_epoch::epoch.eq(*epoch), edge_epoch::edge_id.eq(self.edge_id)))
-            .collect();
         if !new.is_empty() {
             diesel::insert_into(edge_epoch::table)
                 .values(new)

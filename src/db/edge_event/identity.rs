@@ -12,106 +12,50 @@ use super::StoreEvents;
 use crate::{
     db::{DbError, schema, weight::Weight},
     domain::{
-        edge_time::Moments,
-        intake::{KnownEpoch, Stored},
+        intake::{
+            Stored,
+            identities::{Identities, LockedEpoch, NewEvent},
+        },
         weighing::{Examined, Fate},
     },
 };
 
-/// An event that is new here, as it will be stored.
-#[derive(Debug)]
-pub struct NewEvent {
-    pub edge_id: i64,
-    pub examined: Examined,
-    pub fate: Fate,
-    /// Its corrected times; none where its body could not be read.
-    pub moments: Option<Moments>,
-    /// Whether it takes the place of a LOST row.
-    pub fills: bool,
+/// Reads sessions, watermarks and identity rows, and locks them: gateways first, then epochs, each ascending.
+pub async fn load(conn: &mut AsyncPgConnection, group: &[StoreEvents]) -> Result<Identities, DbError> {
+    let mut found = Identities {
+        sessions: sessions(conn, group).await?,
+        ..Identities::default()
+    };
+    let named: BTreeSet<Epoch> = group
+        .iter()
+        .flat_map(|member| &member.events)
+        .map(|examined| examined.event.epoch)
+        .collect();
+    found.epochs = epochs(conn, &named).await?;
+    rows(conn, group, &mut found.epochs).await?;
+    Ok(found)
 }
 
-/// What is stored of a group's events, and what will be.
-#[derive(Debug, Default)]
-pub struct Identities {
-    /// Edges that may write, with their newest session.
-    sessions: BTreeMap<i64, LinkSession>,
-    epochs: BTreeMap<Epoch, EpochRow>,
-    new: Vec<NewEvent>,
-    conflicts: Vec<(i64, Examined)>,
-}
-
-#[derive(Debug)]
-struct EpochRow {
-    edge_id: i64,
-    have_before: i64,
-    known: KnownEpoch,
-}
-
-impl Identities {
-    /// Reads sessions, watermarks and identity rows, and locks them: gateways first, then epochs, each ascending.
-    pub async fn load(conn: &mut AsyncPgConnection, group: &[StoreEvents]) -> Result<Self, DbError> {
-        let mut found = Self {
-            sessions: sessions(conn, group).await?,
-            ..Self::default()
-        };
-        let named: BTreeSet<Epoch> = group
-            .iter()
-            .flat_map(|member| &member.events)
-            .map(|examined| examined.event.epoch)
-            .collect();
-        found.epochs = epochs(conn, &named).await?;
-        rows(conn, group, &mut found.epochs).await?;
-        Ok(found)
+/// Writes the rows, and each watermark by compare-and-set.
+pub async fn save(conn: &mut AsyncPgConnection, identities: &Identities) -> Result<(), DbError> {
+    let (filling, new): (Vec<_>, Vec<_>) = identities.new.iter().partition(|event| event.fills);
+    let rows: Vec<EventRow> = new.into_iter().map(EventRow::from).collect();
+    if !rows.is_empty() {
+        diesel::insert_into(schema::edge_event::table)
+            .values(&rows)
+            .execute(conn)
+            .await?;
     }
-
-    /// Whether this connection is its edge's newest, and all it names is that edge's.
-    pub fn may_write(&self, member: &StoreEvents) -> bool {
-        self.sessions.get(&member.edge_id) == Some(&member.session)
-            && member.events.iter().all(|examined| {
-                self.epochs
-                    .get(&examined.event.epoch)
-                    .is_some_and(|row| row.edge_id == member.edge_id)
-            })
+    for event in filling {
+        fill(conn, event).await?;
     }
-
-    pub fn known(&mut self, epoch: Epoch) -> Option<&mut KnownEpoch> {
-        self.epochs.get_mut(&epoch).map(|row| &mut row.known)
+    for (edge_id, examined) in &identities.conflicts {
+        keep_conflict(conn, *edge_id, examined).await?;
     }
-
-    /// How far an epoch is stored, with what this group adds.
-    pub fn have(&self, epoch: Epoch) -> Option<i64> {
-        self.epochs.get(&epoch).map(|row| row.known.have)
+    for (epoch, before, now) in identities.moved() {
+        move_watermark(conn, epoch, before, now).await?;
     }
-
-    pub fn insert(&mut self, event: NewEvent) {
-        self.new.push(event);
-    }
-
-    pub fn conflict(&mut self, edge_id: i64, examined: &Examined) {
-        self.conflicts.push((edge_id, examined.clone()));
-    }
-
-    /// Writes the rows, and each watermark by compare-and-set.
-    pub async fn save(&self, conn: &mut AsyncPgConnection) -> Result<(), DbError> {
-        let (filling, new): (Vec<_>, Vec<_>) = self.new.iter().partition(|event| event.fills);
-        let rows: Vec<EventRow> = new.into_iter().map(EventRow::from).collect();
-        if !rows.is_empty() {
-            diesel::insert_into(schema::edge_event::table)
-                .values(&rows)
-                .execute(conn)
-                .await?;
-        }
-        for event in filling {
-            fill(conn, event).await?;
-        }
-        for (edge_id, examined) in &self.conflicts {
-            keep_conflict(conn, *edge_id, examined).await?;
-        }
-        for (epoch, row) in self.epochs.iter().filter(|(_, row)| row.known.have != row.have_before) {
-            move_watermark(conn, *epoch, row.have_before, row.known.have).await?;
-        }
-        Ok(())
-    }
+    Ok(())
 }
 
 async fn sessions(conn: &mut AsyncPgConnection, group: &[StoreEvents]) -> Result<BTreeMap<i64, LinkSession>, DbError> {
@@ -129,7 +73,10 @@ async fn sessions(conn: &mut AsyncPgConnection, group: &[StoreEvents]) -> Result
     Ok(rows.into_iter().filter_map(newest).collect())
 }
 
-async fn epochs(conn: &mut AsyncPgConnection, named: &BTreeSet<Epoch>) -> Result<BTreeMap<Epoch, EpochRow>, DbError> {
+async fn epochs(
+    conn: &mut AsyncPgConnection,
+    named: &BTreeSet<Epoch>,
+) -> Result<BTreeMap<Epoch, LockedEpoch>, DbError> {
     use schema::edge_epoch::dsl;
     let named: Vec<Uuid> = named.iter().map(|epoch| Uuid::from_u128(epoch.bits())).collect();
     let rows: Vec<(Uuid, i64, i64)> = dsl::edge_epoch
@@ -139,20 +86,8 @@ async fn epochs(conn: &mut AsyncPgConnection, named: &BTreeSet<Epoch>) -> Result
         .for_no_key_update()
         .load(conn)
         .await?;
-    let row = |(epoch, edge_id, have): (Uuid, i64, i64)| {
-        let known = KnownEpoch {
-            have,
-            ..KnownEpoch::default()
-        };
-        (
-            Epoch::from_bits(epoch.as_u128()),
-            EpochRow {
-                edge_id,
-                have_before: have,
-                known,
-            },
-        )
-    };
+    let row =
+        |(epoch, edge_id, have): (Uuid, i64, i64)| (Epoch::from_bits(epoch.as_u128()), LockedEpoch::new(edge_id, have));
     Ok(rows.into_iter().map(row).collect())
 }
 
@@ -160,7 +95,7 @@ async fn epochs(conn: &mut AsyncPgConnection, named: &BTreeSet<Epoch>) -> Result
 async fn rows(
     conn: &mut AsyncPgConnection,
     group: &[StoreEvents],
-    epochs: &mut BTreeMap<Epoch, EpochRow>,
+    epochs: &mut BTreeMap<Epoch, LockedEpoch>,
 ) -> Result<(), DbError> {
     use schema::edge_event::dsl;
     for (epoch, row) in epochs {

@@ -6,7 +6,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use diesel::prelude::*;
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
 use uuid::Uuid;
-use weighbridge_protocol::{CycleId, Kilograms, link::Receipt};
+use weighbridge_protocol::CycleId;
 
 use super::{Loaded, parties};
 use crate::{
@@ -14,30 +14,13 @@ use crate::{
     domain::{
         slip::SlipNumber,
         weighing::{
-            Ledger,
+            Ledger, Wanted,
             ledger::{
                 Call, CallStatus, CaptureRow, Pass, Record, RecordStatus, Row, Site, Station, StationStatus, Weights,
             },
         },
     },
 };
-
-/// What is about to be decided, and so what must be locked.
-#[derive(Debug, Default)]
-pub struct Wanted {
-    pub stations: BTreeSet<i64>,
-    /// All stations of these edges too: what an edge loses makes all of them doubtful.
-    pub edges: BTreeSet<i64>,
-    pub cycles: BTreeSet<CycleId>,
-    pub receipts: Vec<Receipt>,
-    pub records: BTreeSet<i64>,
-    pub vehicles: BTreeSet<i64>,
-    /// How many captures may be new.
-    pub fresh_captures: usize,
-    /// How many records may be new, beside those of receipts.
-    pub fresh_records: usize,
-    pub min_net: Kilograms,
-}
 
 /// Loads and locks. Must run inside a transaction.
 pub async fn load(conn: &mut AsyncPgConnection, wanted: &Wanted) -> Result<Loaded, DbError> {

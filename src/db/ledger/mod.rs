@@ -12,10 +12,11 @@ mod parties;
 pub mod save;
 pub(super) mod slips;
 
-pub use load::{Wanted, load};
+pub use load::load;
 pub use save::{Changes, save};
 
 use crate::domain::weighing::Ledger;
+pub use crate::domain::weighing::Wanted;
 
 /// A ledger with what is needed to write it back.
 #[derive(Debug)]

@@ -6,10 +6,10 @@ use chrono::NaiveDate;
 use diesel::prelude::*;
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
 
-use super::load::{Wanted, list};
+use super::load::list;
 use crate::{
     db::{DbError, schema, weight::Weight},
-    domain::weighing::{Ledger, ledger::Vehicle},
+    domain::weighing::{Ledger, Wanted, ledger::Vehicle},
 };
 
 /// Id, plate, tare, the tare's last day, greatest load.

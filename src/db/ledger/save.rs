@@ -11,12 +11,9 @@ use uuid::Uuid;
 use super::{Loaded, names, slips};
 use crate::{
     db::{DbError, audit_log, outbox, schema, wait_queue, weight::Weight},
-    domain::{
-        outbox::{Message, Names, Origin, completion},
-        weighing::{
-            Ledger,
-            ledger::{Alarm, Call, CallStatus, CaptureRow, Record, RecordStatus, Row},
-        },
+    domain::weighing::{
+        Ledger, completed,
+        ledger::{Alarm, Call, CallStatus, CaptureRow, Record, RecordStatus, Row},
     },
 };
 
@@ -55,7 +52,7 @@ pub async fn save(conn: &mut AsyncPgConnection, loaded: &mut Loaded) -> Result<C
         .filter(|(id, row)| row.is_changed() && !ledger.removed.contains(id))
     {
         match weighed_at.get(id) {
-            Some(stored) if record.status.is_open() || ledger.completed.contains(id) => {
+            Some(stored) if ledger.may_rewrite(*id, record) => {
                 rewrite(conn, *id, *stored, record).await?;
             }
             Some(_) => {}
@@ -65,7 +62,7 @@ pub async fn save(conn: &mut AsyncPgConnection, loaded: &mut Loaded) -> Result<C
     }
     let messages: Vec<_> = named
         .iter()
-        .flat_map(|(id, names)| messages(ledger, *id, names))
+        .flat_map(|(id, names)| completed::messages(ledger, *id, names))
         .collect();
     outbox::enqueue(conn, &messages).await?;
     audit_log::by_system(conn, &ledger.audits).await?;
@@ -306,20 +303,4 @@ async fn insert(conn: &mut AsyncPgConnection, id: i64, record: &Record) -> Resul
         .execute(conn)
         .await?;
     rewrite(conn, id, record.weighed_at, record).await
-}
-
-fn messages(ledger: &Ledger, record_id: i64, names: &Names) -> Vec<Message> {
-    let Some(record) = ledger.records.get(&record_id) else {
-        return Vec::new();
-    };
-    let completing = record.second.or(record.first).and_then(|pass| pass.capture_id);
-    let cycle = ledger
-        .captures
-        .values()
-        .find(|capture| Some(capture.id) == completing)
-        .map(|capture| capture.cycle);
-    let (Some(cycle), Some(slip)) = (cycle, &record.slip) else {
-        return Vec::new();
-    };
-    completion(record_id, record, names, Origin::Cycle(cycle), &slip.to_string())
 }

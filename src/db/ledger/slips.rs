@@ -1,7 +1,5 @@
 //! Numbers the slips of completed records. Taken last in the transaction: a day's counter is what everyone waits for.
 
-use std::collections::BTreeMap;
-
 use chrono::NaiveDate;
 use diesel::{prelude::*, sql_types};
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
@@ -9,55 +7,26 @@ use diesel_async::{AsyncPgConnection, RunQueryDsl};
 use crate::{
     db::{DbError, prepared::Prepare},
     domain::{
-        slip::{SlipNumber, local_day},
-        weighing::Ledger,
+        slip::SlipNumber,
+        weighing::{Ledger, completed},
     },
 };
 
-/// Gives each completed record its number, in the order of completion, and writes the slips.
+/// Gives each completed record its number, in the order of completion, and writes the slips. Those that receipts brought
+/// back keep theirs; the counter becomes the greater, and what it skips is LOST.
 pub async fn number(conn: &mut AsyncPgConnection, ledger: &mut Ledger) -> Result<(), DbError> {
-    restore(conn, ledger).await?;
-    let mut wanting: BTreeMap<(i64, NaiveDate), Vec<i64>> = BTreeMap::new();
-    for record_id in &ledger.completed {
-        let Some(record) = ledger.records.get(record_id).filter(|record| record.slip.is_none()) else {
-            continue;
-        };
-        let Some(site) = ledger.sites.get(&record.site_id) else {
-            continue;
-        };
-        wanting
-            .entry((record.site_id, local_day(record.weighed_at, site.zone)))
-            .or_default()
-            .push(*record_id);
-    }
-    for ((site_id, day), records) in wanting {
-        let last = advance(conn, site_id, day, records.len()).await?;
+    for (record_id, site_id, slip) in completed::brought_back(ledger) {
         let Some(prefix) = ledger.sites.get(&site_id).map(|site| site.slip_prefix.clone()) else {
             continue;
         };
-        let first = last - i32::try_from(records.len()).unwrap_or(i32::MAX) + 1;
-        for (number, record_id) in (first..=last).zip(records) {
-            let slip = SlipNumber::new(&prefix, day, number);
-            issue(conn, site_id, &slip, record_id).await?;
-            if let Some(record) = ledger.records.get_mut(&record_id) {
-                record.change().slip = Some(slip);
-            }
-        }
+        raise(conn, site_id, &prefix, slip.day(), slip.number()).await?;
+        issue(conn, site_id, &slip, record_id).await?;
     }
-    Ok(())
-}
-
-/// Slips that receipts brought back keep their numbers; the counter becomes the greater, and what it skips is LOST.
-async fn restore(conn: &mut AsyncPgConnection, ledger: &Ledger) -> Result<(), DbError> {
-    for record_id in &ledger.completed {
-        let Some(record) = ledger.records.get(record_id) else {
-            continue;
-        };
-        let (Some(slip), Some(site)) = (&record.slip, ledger.sites.get(&record.site_id)) else {
-            continue;
-        };
-        raise(conn, record.site_id, &site.slip_prefix, slip.day(), slip.number()).await?;
-        issue(conn, record.site_id, slip, *record_id).await?;
+    for ((site_id, day), records) in completed::wanting(ledger) {
+        let last = advance(conn, site_id, day, records.len()).await?;
+        for (record_id, slip) in completed::number(ledger, site_id, day, last, &records) {
+            issue(conn, site_id, &slip, record_id).await?;
+        }
     }
     Ok(())
 }

@@ -8,30 +8,20 @@ use tracing::warn;
 use uuid::Uuid;
 use weighbridge_protocol::{
     Epoch, Kilograms,
-    scale::{CaptureSettings, CycleState, Scale},
+    scale::{CaptureSettings, CycleState},
 };
 
-use crate::db::{DbError, edge_epoch::capture_wishes, schema, weight::MaybeWeight};
+use crate::{
+    db::{DbError, edge_epoch::capture_wishes, schema, weight::MaybeWeight},
+    domain::feed::station::{FedStation, Memory, StationRow},
+};
 
 /// A station that is heard is noted as heard this often.
 const BETWEEN_HEARTBEATS: TimeDelta = TimeDelta::seconds(5);
 
-/// A station's capture logic as it stood after its last commit, with what the row does not keep: the settling window.
-#[derive(Clone, Debug)]
-pub struct Memory {
-    epoch: Epoch,
-    last_seq: i64,
-    pub scale: Scale,
-}
-
 /// A station within its transaction.
 pub(super) struct Cycle {
-    pub(super) station_id: i64,
-    pub(super) edge_id: Option<i64>,
-    pub(super) epoch: Epoch,
-    pub(super) last_seq: i64,
-    pub(super) scale: Scale,
-    capacity: Option<Kilograms>,
+    pub(super) station: FedStation,
     heard_at: Option<DateTime<Utc>>,
 }
 
@@ -73,48 +63,29 @@ impl Cycle {
     }
 
     fn of(station_id: i64, row: Row, memory: Option<Memory>) -> Self {
-        let epoch = Epoch::from_bits(row.epoch.as_u128());
-        let settings = settings(station_id, row.capture_settings, row.division);
-        let fresh = |memory: &Memory| (memory.epoch, memory.last_seq) == (epoch, row.last_seq);
-        let mut scale = memory.filter(fresh).map_or_else(
-            // A state that cannot be read is one of which nothing is known: what stands there is a gap capture.
-            || {
-                Scale::resume(
-                    settings,
-                    serde_json::from_value(row.state).unwrap_or_default(),
-                    row.epoch,
-                )
-            },
-            |memory| memory.scale,
-        );
-        // Whoever posts talks to the server.
-        scale.welcomed();
-        if *scale.settings() != settings {
-            scale.set(settings);
-        }
-        Self {
+        let stored = StationRow {
             station_id,
             edge_id: row.edge_id,
-            epoch,
-            last_seq: row.last_seq,
-            scale,
             capacity: row.capacity,
+            settings: settings(station_id, row.capture_settings, row.division),
+            epoch: Epoch::from_bits(row.epoch.as_u128()),
+            last_seq: row.last_seq,
+            // A state that cannot be read is one of which nothing is known: what stands there is a gap capture.
+            state: serde_json::from_value(row.state).unwrap_or_default(),
+        };
+        Self {
+            station: FedStation::of(stored, memory),
             heard_at: row.last_heartbeat,
         }
-    }
-
-    /// The same bound as for a capture: its capacity and some divisions.
-    pub(super) fn is_beyond_capacity(&self, weight: Kilograms) -> bool {
-        self.capacity.is_some_and(|capacity| weight * 10 > capacity * 11)
     }
 
     /// Writes the state with the seq that it has reached.
     pub(super) async fn end(self, conn: &mut AsyncPgConnection, last_seq: i64) -> Result<Memory, DbError> {
         use schema::station_cycle::dsl;
         let unmoved = dsl::station_cycle
-            .filter(dsl::station_id.eq(self.station_id))
-            .filter(dsl::last_seq.eq(self.last_seq));
-        let state: &CycleState = self.scale.state();
+            .filter(dsl::station_id.eq(self.station.station_id))
+            .filter(dsl::last_seq.eq(self.station.last_seq));
+        let state: &CycleState = self.station.scale.state();
         let state = serde_json::to_value(state).unwrap_or_default();
         let moved = diesel::update(unmoved)
             .set((dsl::last_seq.eq(last_seq), dsl::state.eq(state)))
@@ -125,9 +96,9 @@ impl Cycle {
         }
         self.note_heartbeat(conn).await?;
         Ok(Memory {
-            epoch: self.epoch,
+            epoch: self.station.epoch,
             last_seq,
-            scale: self.scale,
+            scale: self.station.scale,
         })
     }
 
@@ -137,7 +108,7 @@ impl Cycle {
         if self.heard_at.is_some_and(|at| now - at < BETWEEN_HEARTBEATS) {
             return Ok(());
         }
-        diesel::update(dsl::weigh_station.filter(dsl::id.eq(self.station_id)))
+        diesel::update(dsl::weigh_station.filter(dsl::id.eq(self.station.station_id)))
             .set(dsl::last_heartbeat.eq(now))
             .execute(conn)
             .await?;

@@ -9,21 +9,15 @@ mod cycle;
 mod rearm;
 mod rows;
 
-use std::collections::HashMap;
-
 use diesel_async::{AsyncConnection, AsyncPgConnection};
-use uuid::Uuid;
-use weighbridge_protocol::{CycleId, Kilograms, scale::Scale};
+use weighbridge_protocol::{CycleId, Kilograms};
 
-pub use cycle::Memory;
 pub use rearm::{NotRearmed, Rearm};
 
-use self::{
-    cycle::Cycle,
-    rows::{Known, Rows},
-};
+use self::cycle::Cycle;
 use super::{DbError, Query, ledger::Changes};
-use crate::domain::feed::FeedReading;
+pub use crate::domain::feed::station::{Memory, Outcome};
+use crate::domain::feed::{FeedReading, rows::Rows};
 
 /// Readings of one station, in the order in which they came. Sent by Indicator.
 ///
@@ -49,23 +43,6 @@ pub struct Fed {
     pub changes: Changes,
 }
 
-/// What became of one reading.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Outcome {
-    Stored {
-        /// The same was stored before.
-        duplicate: bool,
-        /// What this reading settled.
-        capture_id: Option<i64>,
-    },
-    /// Its identity stands here with another text.
-    Conflict,
-    /// More than the station can show.
-    Impossible,
-    /// The station is not of the edge whose key it came with.
-    Foreign,
-}
-
 impl Query for TakeReadings {
     type Output = Fed;
 
@@ -73,12 +50,6 @@ impl Query for TakeReadings {
         conn.transaction::<_, DbError, _>(async |conn| self.take(conn).await)
             .await
     }
-}
-
-/// What a reading comes to, before the captures of this group have their ids.
-enum Judged {
-    Known(Outcome),
-    New { settled: Option<CycleId> },
 }
 
 impl TakeReadings {
@@ -92,64 +63,20 @@ impl TakeReadings {
             });
         };
         let mut known = rows::known(conn, &self.readings).await?;
-        let mut rows = Rows::after(cycle.epoch, cycle.last_seq);
+        let mut rows = Rows::after(cycle.station.epoch, cycle.station.last_seq);
         let mut judged = Vec::with_capacity(self.readings.len());
         for reading in &self.readings {
-            judged.push(judge(reading, &mut cycle, &mut known, &mut rows));
+            let new_cycle = || CycleId::from_bits(rand::random());
+            judged.push(cycle.station.take(reading, &mut known, &mut rows, new_cycle));
         }
-        let (ledger, changes) = rows.apply(conn, &cycle, self.min_net).await?;
-        rows.insert(conn).await?;
-        let memory = Some(cycle.end(conn, rows.last_seq()).await?);
+        let (ledger, changes) = rows::apply(conn, &mut rows, &cycle, self.min_net).await?;
+        rows::insert(conn, &rows).await?;
+        let memory = Some(cycle.end(conn, rows.last_seq).await?);
         let capture_of = |cycle: CycleId| ledger.captures.get(&cycle).map(|capture| capture.id);
-        let outcomes = judged.into_iter().map(|judged| match judged {
-            Judged::Known(outcome) => outcome,
-            Judged::New { settled } => Outcome::Stored {
-                duplicate: false,
-                capture_id: settled.and_then(capture_of),
-            },
-        });
         Ok(Fed {
-            outcomes: outcomes.collect(),
+            outcomes: judged.into_iter().map(|judged| judged.outcome(capture_of)).collect(),
             memory,
             changes,
         })
     }
-}
-
-fn judge(reading: &FeedReading, cycle: &mut Cycle, known: &mut HashMap<Uuid, Known>, rows: &mut Rows) -> Judged {
-    if cycle.edge_id != Some(reading.edge_id) {
-        return Judged::Known(Outcome::Foreign);
-    }
-    if let Some(before) = known.get(&reading.event_id) {
-        return Judged::Known(if before.sha256 == reading.sha256 {
-            Outcome::Stored {
-                duplicate: true,
-                capture_id: before.capture_id,
-            }
-        } else {
-            Outcome::Conflict
-        });
-    }
-    if cycle.is_beyond_capacity(reading.kg) {
-        return Judged::Known(Outcome::Impossible);
-    }
-    rows.reading(reading, cycle);
-    known.insert(reading.event_id, Known::of(reading));
-    let settled = feed(reading, &mut cycle.scale, rows);
-    Judged::New { settled }
-}
-
-/// Feeds the capture logic and keeps what it tells. Answers the cycle that a settled weight was taken of: that counts as
-/// committed, for if this transaction is not, neither is the scale's new state.
-fn feed(reading: &FeedReading, scale: &mut Scale, rows: &mut Rows) -> Option<CycleId> {
-    let mut settled = None;
-    for event in reading.push(scale, || CycleId::from_bits(rand::random())) {
-        let Some(kind) = event.kind() else { continue };
-        let id = rows.event(reading, event.cycle(), kind);
-        if matches!(event, weighbridge_protocol::scale::ScaleEvent::Settled(_)) {
-            scale.committed(id);
-            settled = event.cycle();
-        }
-    }
-    settled
 }

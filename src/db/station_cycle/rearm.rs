@@ -5,17 +5,14 @@ use diesel_async::{AsyncConnection, AsyncPgConnection};
 use serde_json::json;
 use weighbridge_protocol::Kilograms;
 
-use super::{
-    cycle::{Cycle, Memory},
-    rows::Rows,
-};
+use super::{Memory, cycle::Cycle, rows};
 use crate::{
     db::{
         DbError, Query,
         audit_log::{self, Author, Deed},
         ledger::Changes,
     },
-    domain::feed::FeedReading,
+    domain::feed::{FeedReading, rows::Rows},
 };
 
 /// Lets the next truck be captured without a return to zero. Sent by Indicator, for a station that is fed by HTTP.
@@ -49,18 +46,18 @@ impl Query for Rearm {
 impl Rearm {
     async fn rearm(mut self, conn: &mut AsyncPgConnection) -> Result<Result<(Memory, Changes), NotRearmed>, DbError> {
         let mut cycle = Cycle::again(conn, self.station_id, self.memory).await?;
-        let Ok(events) = cycle.scale.rearm() else {
+        let Ok(events) = cycle.station.scale.rearm() else {
             return Ok(Err(NotRearmed::NoWeight));
         };
         self.last.received_at = Utc::now();
-        let mut rows = Rows::after(cycle.epoch, cycle.last_seq);
+        let mut rows = Rows::after(cycle.station.epoch, cycle.station.last_seq);
         for event in events {
             if let Some(kind) = event.kind() {
                 rows.event(&self.last, event.cycle(), kind);
             }
         }
-        let (_, changes) = rows.apply(conn, &cycle, self.min_net).await?;
-        rows.insert(conn).await?;
+        let (_, changes) = rows::apply(conn, &mut rows, &cycle, self.min_net).await?;
+        rows::insert(conn, &rows).await?;
         let deed = Deed {
             action: "station.rearm",
             subject: format!("station {}", self.station_id),
@@ -68,7 +65,7 @@ impl Rearm {
             after: Some(json!({ "reason": self.reason })),
         };
         audit_log::by_user(conn, &self.author, deed).await?;
-        let memory = cycle.end(conn, rows.last_seq()).await?;
+        let memory = cycle.end(conn, rows.last_seq).await?;
         Ok(Ok((memory, changes)))
     }
 }

@@ -102,7 +102,8 @@ fn captured(ledger: &mut Ledger, arrival: &Arrival<'_>, capture: &Capture) -> Fa
         });
     }
     let station_id = arrival.body.station_id;
-    if beyond_capacity(ledger, station_id, capture.weight) {
+    let capacity = ledger.stations.get(&station_id).and_then(|station| station.capacity);
+    if beyond(capacity, capture.weight) {
         return Fate::Rejected(Reason::ImpossibleWeight(capture.weight));
     }
     let Some(id) = ledger.fresh_capture_ids.pop() else {
@@ -135,8 +136,7 @@ fn captured(ledger: &mut Ledger, arrival: &Arrival<'_>, capture: &Capture) -> Fa
 }
 
 /// An indicator refuses to show more than its capacity and some divisions; 10 % leaves room for every maker.
-fn beyond_capacity(ledger: &Ledger, station_id: i64, weight: Kilograms) -> bool {
-    let capacity = ledger.stations.get(&station_id).and_then(|station| station.capacity);
+pub fn beyond(capacity: Option<Kilograms>, weight: Kilograms) -> bool {
     capacity.is_some_and(|capacity| weight * 10 > capacity * 11)
 }
 

@@ -276,6 +276,11 @@ impl Ledger {
             .map(|(id, call)| (*id, call))
     }
 
+    /// Whether a stored record may be written anew: a completed one does not change, but by the group that completed it.
+    pub fn may_rewrite(&self, id: i64, record: &Record) -> bool {
+        record.status.is_open() || self.completed.contains(&id)
+    }
+
     pub fn alarm(&mut self, code: &'static str, station_id: i64, text: String) {
         self.alarms.push(Alarm { code, station_id, text });
     }

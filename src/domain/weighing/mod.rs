@@ -6,12 +6,15 @@
 //! - [`examine`]: whether its text can be understood
 //! - [`passes`]: what a weight makes of a record: first pass, or complete
 //! - [`leaving`]: how a call ends
+//! - [`completed`]: a completed record's slip number and messages
+//! - [`wanted`]: what must be locked before
 //! - [`restored`]: what a receipt brings back after a database was restored
 //!
 //! All of it runs inside the transaction, on rows locked there; no actor's memory is an input.
 
 pub mod apply;
 pub mod belonging;
+pub mod completed;
 pub mod examine;
 pub mod leaving;
 pub mod ledger;
@@ -19,7 +22,9 @@ pub mod passes;
 pub mod restored;
 #[cfg(test)]
 mod scenarios;
+pub mod wanted;
 
 pub use apply::{Arrival, Fate, apply};
 pub use examine::{Examined, HEAVIEST, Reason, examine};
 pub use ledger::Ledger;
+pub use wanted::Wanted;

@@ -6,12 +6,17 @@ use std::{
 };
 
 use super::{
+    draft::{Committed, Draft},
     event::{Event, EventBody, sha256_hex},
     messages::{NumberedReceipt, SeqRange},
     row::EventId,
+    salvage::{opened, salvaged},
     store::{EpochBounds, Rebirth, Store},
 };
-use crate::Epoch;
+use crate::{
+    Epoch,
+    scale::{CycleState, Scale},
+};
 
 /// What was kept of an event.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -28,6 +33,7 @@ pub struct MemoryStore {
     open: EpochBounds,
     rows: BTreeMap<EventId, Row>,
     aside: BTreeSet<EventId>,
+    stations: BTreeMap<i64, CycleState>,
 }
 
 impl MemoryStore {
@@ -38,6 +44,7 @@ impl MemoryStore {
             open: opened(epoch),
             rows: BTreeMap::new(),
             aside: BTreeSet::new(),
+            stations: BTreeMap::new(),
         }
     }
 
@@ -64,6 +71,50 @@ impl MemoryStore {
         Ok(id)
     }
 
+    /// Commits what came of a scale's last push together with where its cycle stands.
+    ///
+    /// # Errors
+    /// If a body cannot be written as JSON; nothing has changed then.
+    pub fn commit(
+        &mut self,
+        drafts: &[Draft],
+        station_id: i64,
+        scale: &Scale,
+    ) -> Result<Vec<Committed>, serde_json::Error> {
+        let mut born = Vec::with_capacity(drafts.len());
+        for (seq, draft) in (self.open.next_seq..).zip(drafts) {
+            let epoch = self.open.epoch;
+            born.push(draft.born(EventId { epoch, seq })?);
+        }
+        let (events, committed): (Vec<Event>, Vec<Committed>) = born.into_iter().unzip();
+        for event in events {
+            self.insert(Row {
+                event,
+                reborn_from: None,
+            });
+        }
+        self.keep_state(station_id, scale.state_with(&committed));
+        Ok(committed)
+    }
+
+    /// Keeps where a station's cycle stands.
+    pub fn keep_state(&mut self, station_id: i64, mut state: CycleState) {
+        let Ok(()) = state.follow_rebirth(|id| Ok::<_, Infallible>(self.reborn(id)));
+        self.stations.insert(station_id, state);
+    }
+
+    /// Where a station's cycle stood when it was last written; that of a new file where it never was.
+    pub fn state(&self, station_id: i64) -> CycleState {
+        let mut state = self.stations.get(&station_id).cloned().unwrap_or_default();
+        let Ok(()) = state.follow_rebirth(|id| Ok::<_, Infallible>(self.reborn(id)));
+        state
+    }
+
+    fn reborn(&self, id: EventId) -> Option<EventId> {
+        let mut rows = self.rows.iter();
+        rows.find(|(_, row)| row.reborn_from == Some(id)).map(|(now, _)| *now)
+    }
+
     pub const fn rows(&self) -> &BTreeMap<EventId, Row> {
         &self.rows
     }
@@ -73,46 +124,36 @@ impl MemoryStore {
         &self.aside
     }
 
-    /// Retention: drops from the lowest kept row of each epoch on what is acknowledged and `old`. Answers what went.
+    /// Retention: of each epoch's acknowledged rows the last one that is `old` goes, with all below it. An older epoch of
+    /// which nothing is left and nothing is due goes too. Answers the rows that went.
     pub fn prune(&mut self, old: impl Fn(&Row) -> bool) -> Vec<Row> {
         let mut gone = Vec::new();
         for bounds in self.older.iter_mut().chain([&mut self.open]) {
-            while bounds.first_kept <= bounds.acked {
-                let id = EventId {
-                    epoch: bounds.epoch,
-                    seq: bounds.first_kept,
-                };
-                if self.rows.get(&id).is_none_or(|row| !old(row)) {
-                    break;
-                }
-                gone.extend(self.rows.remove(&id));
-                bounds.first_kept += 1;
-            }
+            let of = |seq| id(bounds.epoch, seq);
+            let acked = self.rows.range(of(0)..=of(bounds.acked));
+            let Some(last) = acked.rev().find(|(_, row)| old(row)).map(|(id, _)| id.seq) else {
+                continue;
+            };
+            let going: Vec<EventId> = self.rows.range(of(0)..=of(last)).map(|(id, _)| *id).collect();
+            gone.extend(going.iter().filter_map(|id| self.rows.remove(id)));
+            bounds.first_kept = bounds.first_kept.max(last + 1);
         }
+        self.older.retain(|bounds| bounds.first_kept < bounds.next_seq);
         gone
     }
 
-    /// The file was damaged: rows that are not `readable` are gone, and with `bookkeeping_lost` so is what was known of
-    /// the epochs beside their rows. New events go to `epoch`.
+    /// The file was damaged: rows that are not `readable` are gone, and so is where the stations' cycles stood; with
+    /// `bookkeeping_lost` also what was known of the epochs beside their rows. New events go to `epoch`.
     pub fn salvage(&mut self, readable: impl Fn(EventId) -> bool, bookkeeping_lost: bool, epoch: Epoch) {
         self.rows.retain(|&id, _| readable(id));
-        self.older.push(std::mem::replace(&mut self.open, opened(epoch)));
+        self.aside.clear();
+        self.stations.clear();
+        let mut known = std::mem::take(&mut self.older);
+        known.push(std::mem::replace(&mut self.open, opened(epoch)));
         if bookkeeping_lost {
-            let rows = &self.rows;
-            self.older.retain_mut(|bounds| {
-                let mut seqs = rows.keys().filter(|id| id.epoch == bounds.epoch).map(|id| id.seq);
-                let Some(first) = seqs.next() else {
-                    return false;
-                };
-                *bounds = EpochBounds {
-                    epoch: bounds.epoch,
-                    first_kept: first,
-                    next_seq: seqs.next_back().unwrap_or(first) + 1,
-                    acked: 0,
-                };
-                true
-            });
+            known.clear();
         }
+        self.older = salvaged(known, self.rows.keys().copied());
     }
 
     /// Spoils a row's text, as a failing disk does.
@@ -136,15 +177,6 @@ impl MemoryStore {
     fn bounds(&mut self, epoch: Epoch) -> Option<&mut EpochBounds> {
         let mut epochs = self.older.iter_mut().chain([&mut self.open]);
         epochs.find(|bounds| bounds.epoch == epoch)
-    }
-}
-
-const fn opened(epoch: Epoch) -> EpochBounds {
-    EpochBounds {
-        epoch,
-        first_kept: 1,
-        next_seq: 1,
-        acked: 0,
     }
 }
 

@@ -12,7 +12,7 @@ use super::{
 };
 use crate::{
     CycleId, Kilograms,
-    link::{EventId, messages::DeckState},
+    link::{Committed, EventId, EventKind, messages::DeckState},
     reading::{Mode, Reading},
 };
 
@@ -179,6 +179,26 @@ impl Scale {
             };
         }
         state
+    }
+
+    /// The state to write in the transaction that commits these events, which came of the last push.
+    pub fn state_with(&self, written: &[Committed]) -> CycleState {
+        let capture = written
+            .iter()
+            .find(|committed| matches!(committed.kind, EventKind::Capture(_)));
+        capture.map_or_else(|| self.state.clone(), |capture| self.committing(capture.id))
+    }
+
+    /// These events are on the disk. Answers the captures among them, which may be told from now on.
+    pub fn written(&mut self, written: &[Committed]) -> Vec<(EventId, CycleId)> {
+        let mut told = Vec::new();
+        for event in written {
+            if let (EventKind::Capture(_), Some(cycle)) = (&event.kind, event.cycle) {
+                self.committed(event.id);
+                told.push((event.id, cycle));
+            }
+        }
+        told
     }
 
     /// What must be on disk: with the events of each push, and at least every five seconds.

@@ -20,6 +20,22 @@ pub struct CycleState {
     pub last_reading: Option<Moment>,
 }
 
+impl CycleState {
+    /// A capture may have been given another identity since its scale learned the first one. `reborn` answers what became
+    /// of an identity, where it is another one now.
+    ///
+    /// # Errors
+    /// Those of `reborn`.
+    pub fn follow_rebirth<E>(&mut self, reborn: impl FnOnce(EventId) -> Result<Option<EventId>, E>) -> Result<(), E> {
+        if let Deck::Captured { event, .. } = &mut self.deck
+            && let Some(now) = reborn(*event)?
+        {
+            *event = now;
+        }
+        Ok(())
+    }
+}
+
 /// What stands on a deck, as far as is known.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "deck", rename_all = "snake_case")]

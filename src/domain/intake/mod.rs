@@ -1,7 +1,17 @@
 //! What the server makes of an event's *identity*: new, known, lost and found again, in conflict, or out of turn.
 //!
+//! - [`identities`]: the locked rows by which that is decided, and what is to be written
+//! - [`group`]: one connection's events, judged, folded into the ledger, and answered
+//! - [`hello`]: whose an epoch is, and what an edge has lost of it
+//! - [`pulse`]: whether a connection is still the newest, and whether the database went back
+//!
 //! Decided inside the transaction that stores the events, from rows read there. The connection's memory holds only what
 //! it must wait for; what is stored is always the database's word.
+
+pub mod group;
+pub mod hello;
+pub mod identities;
+pub mod pulse;
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -1,5 +1,11 @@
 //! Readings that a gateway posts one by one, because it speaks only HTTP: what such a reading must be, how the same one is
 //! known again, and how it reaches the capture logic.
+//!
+//! - [`station`]: a station that is fed so, within its transaction
+//! - [`rows`]: what is stored of readings and of what they led to
+
+pub mod rows;
+pub mod station;
 
 use chrono::{DateTime, FixedOffset, SecondsFormat, TimeDelta, Utc};
 use serde::Serialize;

@@ -1,19 +1,19 @@
 //! Acknowledgements that came at once are written down at once: one commit for many, as the server did.
 
-use weighbridge_protocol::link::messages::Ack;
+use super::messages::Ack;
 
 /// Enough for one transaction; more would make others wait for it.
 const MOST_RECEIPTS: usize = 256;
 
 /// Acknowledgements of one epoch that are not yet written down.
 #[derive(Debug, Default)]
-pub(super) struct GatheredAcks {
+pub struct GatheredAcks {
     gathered: Option<Ack>,
 }
 
 impl GatheredAcks {
     /// Adds one; answers what has to be written down now, for it cannot go with this one.
-    pub(super) fn add(&mut self, ack: Ack) -> Option<Ack> {
+    pub fn add(&mut self, ack: Ack) -> Option<Ack> {
         match &mut self.gathered {
             Some(before) if before.epoch == ack.epoch && before.receipts.len() < MOST_RECEIPTS => {
                 before.through = before.through.max(ack.through);
@@ -24,19 +24,18 @@ impl GatheredAcks {
         }
     }
 
-    pub(super) const fn take(&mut self) -> Option<Ack> {
+    pub const fn take(&mut self) -> Option<Ack> {
         self.gathered.take()
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use weighbridge_protocol::{
+    use super::*;
+    use crate::{
         Epoch,
         link::{Receipt, messages::NumberedReceipt},
     };
-
-    use super::*;
 
     fn ack(epoch: u128, through: i64) -> Ack {
         let receipt = NumberedReceipt {

@@ -1,0 +1,38 @@
+//! What a transaction must lock before it decides.
+
+use std::collections::BTreeSet;
+
+use weighbridge_protocol::{CycleId, Kilograms, link::EventKind, link::Receipt};
+
+use super::Examined;
+
+/// What is about to be decided, and so what must be locked.
+#[derive(Debug, Default)]
+pub struct Wanted {
+    pub stations: BTreeSet<i64>,
+    /// All stations of these edges too: what an edge loses makes all of them doubtful.
+    pub edges: BTreeSet<i64>,
+    pub cycles: BTreeSet<CycleId>,
+    pub receipts: Vec<Receipt>,
+    pub records: BTreeSet<i64>,
+    pub vehicles: BTreeSet<i64>,
+    /// How many captures may be new.
+    pub fresh_captures: usize,
+    /// How many records may be new, beside those of receipts.
+    pub fresh_records: usize,
+    pub min_net: Kilograms,
+}
+
+impl Wanted {
+    /// Adds what events of this edge may touch.
+    pub fn add(&mut self, edge_id: i64, events: &[Examined]) {
+        self.edges.insert(edge_id);
+        for examined in events {
+            self.receipts.extend(examined.event.receipt.clone());
+            let Ok(body) = &examined.body else { continue };
+            self.stations.insert(body.station_id);
+            self.cycles.extend(body.cycle);
+            self.fresh_captures += usize::from(matches!(body.kind, EventKind::Capture(_)));
+        }
+    }
+}
