@@ -9,6 +9,9 @@ use weighbridge_protocol::link::{EventBody, EventKind, messages::EdgeClock};
 const WALL_OFFSET_IGNORED: TimeDelta = TimeDelta::seconds(2);
 /// Wall and monotonic clock that moved apart by more than this since the event: one of them was set.
 const CLOCKS_APART: TimeDelta = TimeDelta::seconds(5);
+/// A sample of an edge's clock that may have been under way for longer does not say which of two trucks an event was of: one may
+/// have come, been weighed and gone in that time.
+const DELAY_TRUSTED: TimeDelta = TimeDelta::seconds(2);
 /// An offset beyond this is worth an alarm.
 pub const OFFSET_ALARM: TimeDelta = TimeDelta::seconds(5);
 /// No event is from before the product existed.
@@ -24,6 +27,8 @@ pub struct ClockModel {
     wall_offset: TimeDelta,
     /// The edge's wall clock at its monotonic zero, by its newest word.
     wall_at_boot: DateTime<Utc>,
+    /// How much earlier the monotonic zero may have been: the time that the sample can have been under way.
+    delay: TimeDelta,
 }
 
 impl ClockModel {
@@ -35,22 +40,46 @@ impl ClockModel {
             boot_at: received - since_boot,
             wall_offset: clock.wall.to_utc() - received,
             wall_at_boot: clock.wall.to_utc() - since_boot,
+            delay: TimeDelta::zero(),
         }
     }
 
-    /// Takes a newer sample. Of one boot the smallest delay is nearest the truth, so the earliest zero is kept.
+    /// The same sample, which the edge took at most this long before it was received.
     #[must_use]
-    pub fn refined(self, clock: &EdgeClock, received: DateTime<Utc>) -> Self {
-        let newer = Self::new(clock, received);
+    pub fn delayed(self, delay: TimeDelta) -> Self {
+        Self {
+            delay: delay.max(TimeDelta::zero()),
+            ..self
+        }
+    }
+
+    /// Takes another sample. Of one boot the smallest delay is nearest the truth, so the earliest zero is kept.
+    #[must_use]
+    pub fn refined(self, newer: Self) -> Self {
         if newer.boot != self.boot {
             return newer;
         }
         let boot_at = newer.boot_at.min(self.boot_at);
         let wall_offset = newer.wall_at_boot - boot_at;
+        let earliest = (newer.boot_at - newer.delay).max(self.boot_at - self.delay);
         Self {
             boot_at,
             wall_offset,
+            delay: (boot_at - earliest).max(TimeDelta::zero()),
             ..newer
+        }
+    }
+
+    /// Whether a sample came quickly enough to say when an event took place.
+    pub fn is_prompt(&self) -> bool {
+        self.delay <= DELAY_TRUSTED
+    }
+
+    fn delay_of(&self, body: &EventBody) -> TimeDelta {
+        if body.boot == self.boot {
+            self.delay
+        } else {
+            TimeDelta::zero()
         }
     }
 
@@ -65,7 +94,7 @@ impl ClockModel {
         let since_boot = TimeDelta::try_milliseconds(body.mono_ms).unwrap_or_default();
         let at = if body.boot == self.boot {
             let apart = (wall - since_boot) - self.wall_at_boot;
-            let doubtful = apart.abs() > CLOCKS_APART;
+            let doubtful = apart.abs() > CLOCKS_APART || !self.is_prompt();
             Moment {
                 at: self.boot_at + since_boot,
                 doubtful,
@@ -87,7 +116,7 @@ impl ClockModel {
                 let stood = body.mono_ms.saturating_sub(capture.on_mono_ms);
                 TimeDelta::try_milliseconds(stood)
                     .filter(|stood| *stood >= TimeDelta::zero())
-                    .map(|stood| at.at - stood)
+                    .map(|stood| at.at - stood - self.delay_of(body))
             }
             _ => None,
         };
@@ -126,7 +155,8 @@ impl Moment {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Moments {
     pub at: DateTime<Utc>,
-    /// When the truck drove on; for an event without that, the same as `at`.
+    /// When the truck drove on at the earliest, for all that is known of the edge's clock: it may not be taken for one that was
+    /// called later. For an event without that, the same as `at`.
     pub on: DateTime<Utc>,
     /// Not good enough to say which call it belongs to.
     pub doubtful: bool,
@@ -203,11 +233,41 @@ mod tests {
     }
 
     #[test]
+    fn a_sample_that_was_long_under_way_is_doubtful_until_a_quick_one_comes() {
+        let sample = |wall, mono_ms, received, delay| {
+            let model = ClockModel::new(&clock(wall, mono_ms), server(received));
+            model.delayed(TimeDelta::milliseconds(delay))
+        };
+        let slow = sample("10:00:00", 60_000, "10:00:09", 9_000);
+        check(slow, &event("09:59:50", 50_000, BOOT), "09:59:59", true);
+        let no_better = slow.refined(sample("10:00:05", 65_000, "10:00:10", 5_000));
+        check(no_better, &event("09:59:50", 50_000, BOOT), "09:59:55", true);
+        let quick = no_better.refined(sample("10:00:10", 70_000, "10:00:10.100", 200));
+        check(quick, &event("09:59:50", 50_000, BOOT), "09:59:50.100", false);
+    }
+
+    #[test]
+    fn a_truck_drove_on_as_early_as_the_sample_may_have_been_under_way() {
+        let model =
+            ClockModel::new(&clock("10:00:00", 60_000), server("10:00:00")).delayed(TimeDelta::milliseconds(1_500));
+        let mut event = event("09:59:50", 50_000, BOOT);
+        event.kind = EventKind::Capture(weighbridge_protocol::link::event::Capture {
+            weight: weighbridge_protocol::Kilograms::ZERO,
+            gap: false,
+            on_mono_ms: 46_000,
+            raw: String::new(),
+            curve: Vec::new(),
+        });
+        let moments = model.moments(&event, server("10:00:00"));
+        assert_eq!((moments.at, moments.on), (server("09:59:50"), server("09:59:44.500")));
+    }
+
+    #[test]
     fn a_sample_with_less_delay_moves_the_zero_back() {
         let late = ClockModel::new(&clock("10:00:00", 60_000), server("10:00:00.300"));
-        let refined = late.refined(&clock("10:00:05", 65_000), server("10:00:05.002"));
+        let refined = late.refined(ClockModel::new(&clock("10:00:05", 65_000), server("10:00:05.002")));
         check(refined, &event("09:59:50", 50_000, BOOT), "09:59:50.002", false);
-        let unmoved = refined.refined(&clock("10:00:10", 70_000), server("10:00:10.900"));
+        let unmoved = refined.refined(ClockModel::new(&clock("10:00:10", 70_000), server("10:00:10.900")));
         check(unmoved, &event("09:59:50", 50_000, BOOT), "09:59:50.002", false);
     }
 }

@@ -57,6 +57,12 @@ impl fmt::Display for SlipNumber {
     }
 }
 
+/// How far numbers jump when a database is found to have been restored. `timelines` is how many timelines it is behind: a second
+/// restore of the same backup must pass by what was issued after the first.
+pub fn room(jump: i32, timelines: i32) -> i32 {
+    jump.saturating_mul(timelines.clamp(1, 1_000))
+}
+
 /// The day to which a moment belongs at a site: slips, queue numbers and statistics are counted by it.
 pub fn local_day(moment: DateTime<Utc>, zone: Tz) -> NaiveDate {
     moment.with_timezone(&zone).date_naive()
@@ -95,6 +101,11 @@ mod tests {
         ] {
             assert_eq!(SlipNumber::parse(bad, "WR"), None, "{bad}");
         }
+    }
+
+    #[test]
+    fn each_timeline_has_room_of_its_own() {
+        assert_eq!([0, 1, 2].map(|timelines| room(500, timelines)), [500, 500, 1_000]);
     }
 
     #[test]

@@ -19,6 +19,7 @@ use crate::{
         site::NameFirstSite,
         verify::{Checked, Verify},
     },
+    domain::slip::room,
 };
 
 /// The database of a running server.
@@ -50,6 +51,8 @@ pub(super) fn open(settings: &Settings, on_restore: OnRestore) -> Result<(Databa
 pub(super) fn make_room(settings: &Settings) -> OnRestore {
     let jump = i32::try_from(settings.slip.restore_jump).unwrap_or(i32::MAX);
     OnRestore::run(move |restored| {
+        let timelines = restored.now.timeline.saturating_sub(restored.before.timeline);
+        let jump = room(jump, timelines);
         tracing::error!("the database was restored or promoted: {restored:?}; slip numbers jump by {jump}");
         MakeRoom { jump, now: Utc::now() }
     })

@@ -20,7 +20,7 @@ use std::{
 
 use actix::{Actor, ActorContext, ActorFutureExt, AsyncContext, WrapFuture};
 use actix_web_actors::ws::{CloseCode, CloseReason, WebsocketContext};
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use tracing::{error, info, warn};
 use weighbridge_protocol::{
     Epoch, Kilograms, LinkSession,
@@ -68,6 +68,7 @@ pub struct EdgeLink {
     edge_id: i64,
     services: LinkServices,
     enlisted: Option<Enlisted<Self>>,
+    opened_at: Instant,
     heard_at: Instant,
     /// Since the edge's hello was answered.
     linked: Option<Linked>,
@@ -100,6 +101,7 @@ impl EdgeLink {
             edge_id,
             services,
             enlisted: None,
+            opened_at: Instant::now(),
             heard_at: Instant::now(),
             linked: None,
             greeting: false,
@@ -123,7 +125,9 @@ impl EdgeLink {
         }
         self.greeting = true;
         let received = Utc::now();
-        let clock = ClockModel::new(&hello.clock, received);
+        // The edge looked at its clock after the connection was open; all the time since may be the way.
+        let under_way = TimeDelta::from_std(self.opened_at.elapsed()).unwrap_or(TimeDelta::hours(1));
+        let clock = ClockModel::new(&hello.clock, received).delayed(under_way);
         let backlog = hello
             .epochs
             .iter()
@@ -199,6 +203,10 @@ impl EdgeLink {
             },
         };
         info!(edge.id = edge_id, "edge {edge_id} is linked");
+        if !linked.clock.is_prompt() {
+            // Its pong comes before the first event, and says when that was.
+            self.ask_for_clock(context);
+        }
         self.say(&FromServer::Welcome(welcome), context);
         self.linked = Some(linked);
         self.tell_stations(LinkChanged { up: true });

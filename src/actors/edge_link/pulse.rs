@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use actix::{ActorContext, ActorFutureExt, AsyncContext, WrapFuture};
 use actix_web_actors::ws::WebsocketContext;
-use chrono::Utc;
+use chrono::{TimeDelta, Utc};
 use tracing::{info, warn};
 use weighbridge_protocol::link::{
     FromServer,
@@ -18,10 +18,13 @@ use crate::{
     actors::repository::Queries,
     db::edge_epoch::{Heartbeat, Pulse},
     domain::{
-        edge_time::OFFSET_ALARM,
+        edge_time::{ClockModel, OFFSET_ALARM},
         intake::pulse::{Standing, compare},
     },
 };
+
+/// A pong that says to have been longer under way answers no ping of this connection.
+const MOST_DELAY_MS: i64 = 3_600_000;
 
 impl EdgeLink {
     pub(super) fn start_pulse(&self, context: &mut WebsocketContext<Self>) {
@@ -39,12 +42,7 @@ impl EdgeLink {
             epochs: linked.have.keys().copied().collect(),
             now: Utc::now(),
         };
-        self.say(
-            &FromServer::Ping {
-                t: Utc::now().timestamp_millis(),
-            },
-            context,
-        );
+        self.ask_for_clock(context);
         // What is being stored moves the watermarks; they are compared when nothing is under way.
         if self.storing {
             return;
@@ -60,10 +58,18 @@ impl EdgeLink {
         }));
     }
 
-    pub(super) fn pong(&mut self, clock: &EdgeClock) {
+    pub(super) fn ask_for_clock(&mut self, context: &mut WebsocketContext<Self>) {
+        let t = Utc::now().timestamp_millis();
+        self.say(&FromServer::Ping { t }, context);
+    }
+
+    /// `t` is what the ping said: the time of its sending.
+    pub(super) fn pong(&mut self, t: i64, clock: &EdgeClock) {
         let Some(linked) = &mut self.linked else { return };
+        let now = Utc::now();
+        let under_way = TimeDelta::milliseconds(now.timestamp_millis().saturating_sub(t).clamp(0, MOST_DELAY_MS));
         let before = linked.clock.wall_offset().abs() > OFFSET_ALARM;
-        linked.clock = linked.clock.refined(clock, Utc::now());
+        linked.clock = linked.clock.refined(ClockModel::new(clock, now).delayed(under_way));
         let offset = linked.clock.wall_offset();
         if offset.abs() > OFFSET_ALARM && !before {
             warn!(

@@ -43,7 +43,7 @@ impl EdgeLink {
                 self.inbox.push_back((event, Utc::now()));
                 self.store_next(context);
             }
-            Ok(FromEdge::Pong { clock, .. }) => self.pong(&clock),
+            Ok(FromEdge::Pong { t, clock }) => self.pong(t, &clock),
             Ok(FromEdge::Done { id, ok, error }) => self.commands.done(id, ok, error),
             Err(error) => {
                 warn!(
