@@ -4,6 +4,7 @@
 
 mod any_deck;
 mod outages;
+mod properties;
 mod yard;
 
 use weighbridge_protocol::{

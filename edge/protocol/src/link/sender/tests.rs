@@ -1,4 +1,4 @@
-//! One connection each: what is sent when, told without chance. The random schedules are in `tests/sending`.
+//! One connection each: what is sent when, told without chance. The random schedules are in `tests/simulation`.
 
 use std::collections::BTreeMap;
 

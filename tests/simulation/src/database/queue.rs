@@ -1,0 +1,151 @@
+//! Who waits, who is called, and how that ends without a weighing.
+
+use chrono::{DateTime, Utc};
+
+use super::{Database, SITE, mutable};
+use crate::domain::weighing::ledger::{Call, CallStatus, Record, RecordStatus, StationStatus};
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Status {
+    Waiting,
+    Called,
+    Completed,
+    Review,
+    NoShow,
+}
+
+/// An entry of the line.
+#[derive(Clone, Debug)]
+pub struct Entry {
+    pub vehicle_id: i64,
+    pub station_id: i64,
+    pub position: i64,
+    pub status: Status,
+    pub called_at: Option<DateTime<Utc>>,
+    pub capture_id: Option<i64>,
+    pub record_id: Option<i64>,
+}
+
+impl Entry {
+    pub(super) fn as_call(&self) -> Option<Call> {
+        Some(Call {
+            station_id: self.station_id,
+            vehicle_id: self.vehicle_id,
+            driver_id: None,
+            product_id: None,
+            customer_id: None,
+            direction: None,
+            called_at: self.called_at.filter(|_| self.status == Status::Called)?,
+            status: CallStatus::Called,
+            capture_id: self.capture_id,
+            record_id: self.record_id,
+            completed_at: None,
+        })
+    }
+}
+
+impl Database {
+    /// The open call of a station: its entry and vehicle.
+    pub fn called(&self, station_id: i64) -> Option<(i64, i64)> {
+        let open = |(_, entry): &(&i64, &Entry)| entry.status == Status::Called && entry.station_id == station_id;
+        self.entries
+            .iter()
+            .find(open)
+            .map(|(id, entry)| (*id, entry.vehicle_id))
+    }
+
+    /// Whether a vehicle waits or is called already.
+    pub fn is_queued(&self, vehicle_id: i64) -> Option<i64> {
+        let queued =
+            |entry: &Entry| entry.vehicle_id == vehicle_id && matches!(entry.status, Status::Waiting | Status::Called);
+        self.entries.iter().find(|(_, entry)| queued(entry)).map(|(id, _)| *id)
+    }
+
+    /// A driver checks in, with the record that still waits for its second pass.
+    pub fn check_in(&mut self, vehicle_id: i64, station_id: i64) -> i64 {
+        let open = self.records.iter().filter(|(_, record)| {
+            record.vehicle_id == vehicle_id && record.status == RecordStatus::Weighing && record.first.is_some()
+        });
+        let record_id = open.max_by_key(|(_, record)| record.weighed_at).map(|(id, _)| *id);
+        self.next_entry += 1;
+        let entry = Entry {
+            vehicle_id,
+            station_id,
+            position: self.next_entry,
+            status: Status::Waiting,
+            called_at: None,
+            capture_id: None,
+            record_id,
+        };
+        mutable(&mut self.entries).insert(self.next_entry, entry);
+        self.next_entry
+    }
+
+    /// Calls an entry that waits to its station, where nobody is called.
+    pub fn call(&mut self, entry_id: i64, now: DateTime<Utc>) {
+        let Some(entry) = self.entries.get(&entry_id) else {
+            return;
+        };
+        let (vehicle_id, station_id) = (entry.vehicle_id, entry.station_id);
+        let record_id = entry.record_id.unwrap_or_else(|| {
+            self.next_record += 1;
+            mutable(&mut self.records).insert(self.next_record, pending(vehicle_id, station_id, now));
+            self.next_record
+        });
+        if let Some(entry) = mutable(&mut self.entries).get_mut(&entry_id) {
+            entry.status = Status::Called;
+            (entry.called_at, entry.record_id, entry.capture_id) = (Some(now), Some(record_id), None);
+        }
+    }
+
+    /// A called truck did not come. One that stands on the deck has come; its weighing decides.
+    pub fn expire(&mut self, entry_id: i64) -> bool {
+        let Some(entry) = self.entries.get(&entry_id) else {
+            return false;
+        };
+        let stands = self.stations.get(&entry.station_id).map(|station| station.status);
+        if stands != Some(StationStatus::Idle) || entry.capture_id.is_some() {
+            return false;
+        }
+        let empty = |id: &i64| {
+            let record = self.records.get(id);
+            record.is_some_and(|record| record.status.is_open() && record.first.is_none())
+        };
+        let gone = entry.record_id.filter(empty);
+        if let Some(id) = gone {
+            mutable(&mut self.records).remove(&id);
+        }
+        if let Some(entry) = mutable(&mut self.entries).get_mut(&entry_id) {
+            entry.status = Status::NoShow;
+            entry.record_id = entry.record_id.filter(|id| Some(*id) != gone);
+        }
+        true
+    }
+
+    /// Before everyone who waits now.
+    pub(super) fn head_of_line(&self) -> i64 {
+        let waiting = self.entries.values().filter(|entry| entry.status == Status::Waiting);
+        waiting.map(|entry| entry.position).min().unwrap_or(i64::MAX) - 1
+    }
+}
+
+fn pending(vehicle_id: i64, station_id: i64, now: DateTime<Utc>) -> Record {
+    Record {
+        site_id: SITE,
+        station_id,
+        vehicle_id,
+        driver_id: None,
+        product_id: None,
+        customer_id: None,
+        direction: None,
+        weighed_at: now,
+        status: RecordStatus::Pending,
+        first: None,
+        second: None,
+        weights: None,
+        overload: None,
+        review: None,
+        slip: None,
+        revision: 1,
+    }
+}
