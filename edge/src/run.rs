@@ -245,7 +245,7 @@ impl Common<'_> {
             },
         };
         let scale = self.start("scale", id, move || Scale::new(needs.clone()))?;
-        let decoder = Decoder::new(station.protocol, &station.options).map_err(internal)?;
+        let decoder = Decoder::new(&station.protocol, &station.options).map_err(internal)?;
         let poll = station.protocol.poll(&station.options).map_err(internal)?;
         let silence_limit = poll.as_ref().map_or(SILENCE_LIMIT, |poll| {
             let round = poll.every * u32::try_from(poll.requests.len()).unwrap_or(u32::MAX);

@@ -6,11 +6,19 @@
 mod replay;
 mod show;
 
-use std::path::PathBuf;
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
 use clap::{Args, Parser, Subcommand};
+use weighbridge_protocol::indicators::Protocol;
 
-use crate::{config::Config, exit::Exit, run, telemetry};
+use crate::{
+    config::{self, Config},
+    exit::Exit,
+    run, telemetry,
+};
 
 /// The gateway beside the scales: reads indicators, decides when a truck has been weighed, and keeps every weighing on
 /// disk until the server has it.
@@ -51,8 +59,16 @@ enum Command {
         #[arg(long, value_name = "MS", value_parser = clap::value_parser!(u32).range(1..=3_600_000))]
         interval_ms: u32,
     },
-    /// Judges a configuration, and opens no port.
-    Check(ConfigFile),
+    /// Judges a configuration, or a declaration of your own alone, and opens no port.
+    ///
+    /// Example: weighbridge-edge check --protocol acme.toml
+    Check {
+        #[command(flatten)]
+        config: ConfigFile,
+        /// A declaration to judge in its place.
+        #[arg(long, value_name = "ID|FILE.toml", conflicts_with = "file")]
+        protocol: Option<String>,
+    },
     /// Asks the edge that runs with this configuration how it is.
     Status {
         #[command(flatten)]
@@ -78,8 +94,8 @@ struct ConfigFile {
 
 #[derive(Debug, Args)]
 struct Bytes {
-    /// A protocol's id; `weighbridge-edge protocols` lists them.
-    #[arg(long, value_name = "ID")]
+    /// A protocol's id (`weighbridge-edge protocols` lists them), or the file of your own declaration.
+    #[arg(long, value_name = "ID|FILE.toml")]
     protocol: String,
     /// A choice of the site, such as terminator=CR or unit=t; may be given several times.
     #[arg(long = "set", value_name = "KEY=VALUE")]
@@ -116,7 +132,8 @@ pub fn main() -> Result<(), Exit> {
         }
         Some(Command::Decode(bytes)) => replay::decode(&bytes),
         Some(Command::Capture { bytes, interval_ms }) => replay::capture(&bytes, interval_ms),
-        Some(Command::Check(config)) => show::checked(&config.read()?),
+        Some(Command::Check { protocol: Some(name), .. }) => show::declared(&*named(&name)?),
+        Some(Command::Check { config, .. }) => show::checked(&config.read()?),
         Some(Command::Status { config, json }) => show::status(&config.read()?, json),
         Some(Command::Protocols) => show::protocols(),
         None => Err(Exit::Usage(
@@ -129,6 +146,11 @@ impl ConfigFile {
     fn read(&self) -> Result<Config, Exit> {
         Config::read(&self.file).map_err(|error| Exit::Usage(error.to_string()))
     }
+}
+
+/// The protocol that `--protocol` names, a file's path counted from where the command runs.
+fn named(protocol: &str) -> Result<Arc<Protocol>, Exit> {
+    config::protocol(protocol, Path::new("")).map_err(|problem| Exit::Usage(format!("--protocol: {problem}")))
 }
 
 /// Writes to stdout. A reader that has gone away is no failure.

@@ -8,13 +8,13 @@ use std::{
 use uuid::Uuid;
 use weighbridge_protocol::{
     CycleId, Epoch,
-    indicators::{Decoder, Garbled, Protocol, Rejection},
+    indicators::{Decoder, Garbled, Rejection},
     link::EventId,
     reading::Reading,
     scale::{Scale, ScaleEvent},
 };
 
-use super::Bytes;
+use super::{Bytes, named};
 use crate::{config::Choices, exit::Exit};
 
 /// Prints what every frame says.
@@ -80,9 +80,9 @@ fn choices(bytes: &Bytes) -> Result<Choices, Exit> {
 }
 
 fn decoder(bytes: &Bytes, choices: &Choices) -> Result<Decoder, Exit> {
-    let protocol = Protocol::named(&bytes.protocol).map_err(|error| Exit::Usage(format!("--protocol: {error}")))?;
+    let protocol = named(&bytes.protocol)?;
     choices
-        .decoder(protocol)
+        .decoder(&protocol)
         .map_err(|error| Exit::Usage(format!("--set: {error}")))
 }
 

@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use serde_json::{Value, json};
-use weighbridge_protocol::indicators::Protocol;
+use weighbridge_protocol::indicators::{Options, Protocol, hex};
 
 use super::print;
 use crate::{buffer, config::Config, exit::Exit, status};
@@ -37,6 +37,31 @@ pub(super) fn protocols() -> Result<(), Exit> {
         .map_err(internal)?;
     }
     print(&text)
+}
+
+/// Says what a declaration that is right means.
+pub(super) fn declared(protocol: &Protocol) -> Result<(), Exit> {
+    let poll = protocol.poll(&Options::default()).map_err(internal)?;
+    let asked = poll.map_or("speaks by itself".to_owned(), |poll| {
+        let requests: Vec<String> = poll.requests.iter().map(|request| hex(request)).collect();
+        format!("asked with {} every {} ms", requests.join(", then "), poll.every.as_millis())
+    });
+    let stability = if protocol.has_stable_flag() {
+        "said by the frames"
+    } else {
+        "not said: the numbers alone tell"
+    };
+    let checked = if protocol.is_verified() { "verified" } else { "inferred" };
+    print(&format!(
+        "id         {}\ntitle      {}\nmaker      {}\nsource     {} ({checked})\nline       {}\nspeaks     {asked}\n\
+         stability  {stability}\noptions    {}\nok\n",
+        protocol.id(),
+        protocol.title(),
+        protocol.maker(),
+        protocol.source(),
+        protocol.line(),
+        protocol.options().join(", ")
+    ))
 }
 
 /// Says what a configuration that is right means; secrets are not in it.

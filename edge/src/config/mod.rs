@@ -4,6 +4,7 @@
 //! - [`board`]: display boards, each with its declaration
 //! - [`choices`]: what `--set` and `[station.options]` take
 //! - [`problem`]: how a mistake is said
+//! - [`protocol`]: how indicators speak, by id or by a file of the site
 //! - [`signal`]: lamps and barriers
 
 pub mod address;
@@ -11,11 +12,13 @@ pub mod board;
 pub mod choices;
 mod file;
 mod problem;
+mod protocol;
 pub mod signal;
 
 use std::{
     collections::HashSet,
     path::{Path, PathBuf},
+    sync::Arc,
 };
 
 use figment::{
@@ -34,6 +37,7 @@ pub use board::Board;
 pub use choices::Choices;
 pub use problem::ConfigError;
 pub(crate) use problem::nearest;
+pub use protocol::protocol;
 pub use signal::{BarrierCoils, Signal};
 
 /// Settings from the environment begin with this, their parts parted by two underscores; they win over the file.
@@ -67,7 +71,7 @@ pub struct Server {
 pub struct Station {
     pub id: i64,
     pub port: PortAddress,
-    pub protocol: &'static Protocol,
+    pub protocol: Arc<Protocol>,
     /// Choices that the protocol is known to have.
     pub options: Options,
     /// Where capturing starts; the server's settings override it.
@@ -108,7 +112,7 @@ fn judge(file: file::File, beside: &Path, problems: &mut Vec<String>) -> Option<
         .station
         .into_iter()
         .enumerate()
-        .filter_map(|(n, station)| self::station(n, &station, problems))
+        .filter_map(|(n, station)| self::station(n, &station, beside, problems))
         .collect();
     once(
         "station",
@@ -254,7 +258,7 @@ fn status_page(listen: &str, problems: &mut Vec<String>) -> Option<HostPort> {
         .ok()
 }
 
-fn station(n: usize, file: &file::Station, problems: &mut Vec<String>) -> Option<Station> {
+fn station(n: usize, file: &file::Station, beside: &Path, problems: &mut Vec<String>) -> Option<Station> {
     let mut wrong = |problem: String| problems.push(format!("station[{n}].{problem}"));
     if file.id < 1 {
         wrong(format!("id is {}, expected a number from 1 on", file.id));
@@ -264,7 +268,7 @@ fn station(n: usize, file: &file::Station, problems: &mut Vec<String>) -> Option
         .parse()
         .map_err(|error| wrong(format!("port is {:?}, {error}", file.port)))
         .ok();
-    let protocol = Protocol::named(&file.protocol)
+    let protocol = protocol(&file.protocol, beside)
         .map_err(|error| wrong(format!("protocol: {error}")))
         .ok();
     let mut choices = Choices::default();
@@ -277,7 +281,7 @@ fn station(n: usize, file: &file::Station, problems: &mut Vec<String>) -> Option
         .capture_settings()
         .map_err(|problem| wrong(format!("options: {problem}")))
         .ok();
-    if let Some(Err(problem)) = protocol.map(|protocol| choices.decoder(protocol)) {
+    if let Some(Err(problem)) = protocol.as_ref().map(|protocol| choices.decoder(protocol)) {
         wrong(format!("options: {problem}"));
     }
     Some(Station {

@@ -32,6 +32,7 @@ mod words;
 pub use crate::frame::{Checksum, Rejection};
 pub use decoder::{Decoder, Garbled};
 pub use document::DeclarationError;
+pub use json::hex;
 pub use line::{Line, NoLineSetting, Parity};
 pub use options::{OptionError, Options, Terminator};
 pub use poll::Poll;
