@@ -51,6 +51,7 @@ async fn an_edge_whose_file_is_an_older_image_goes_on_under_a_new_epoch() {
         drained(&world).await;
         assert_ne!(world.edge_status().unwrap()["epoch"], epoch, "a new epoch is open");
         case.did("images restored", 1);
+        case.did("kills", 2);
     }
     let log = world.edge.log();
     assert!(log.contains("the file is an older image"), "{log}");
@@ -77,7 +78,6 @@ async fn of_two_edges_with_one_file_the_newest_is_linked_and_both_lose_nothing()
     drained(&world).await;
     let mut twin = Twin::of(&world).await;
     case.did("clones", 1);
-    let began = Instant::now();
     for visit in 0..case.pick(1, 5) {
         World::weigh_everywhere(Arc::clone(&twin.yard), visit).await;
     }
@@ -93,7 +93,9 @@ async fn of_two_edges_with_one_file_the_newest_is_linked_and_both_lose_nothing()
         both_run_for(&world, &twin, Duration::from_mins(2)).await;
     }
     twin.edge.stop().await;
+    let began = Instant::now();
     world.edge.kill_and_start();
+    case.did("kills", 1);
     world.edge.ready().await;
     drained(&world).await;
     case.recovered(began.elapsed());

@@ -44,6 +44,7 @@ async fn a_restored_database_gets_everything_again_with_the_slips_that_were_prin
         }
         assert_eq!(after.1.len(), before.1.len() + trucks.len(), "one message a weighing");
         case.did("restores", 1);
+        case.did("restarts", 1);
         case.did("slips that came back", before.0.len());
     }
     judge(&world, &mut case).await;

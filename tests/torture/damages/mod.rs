@@ -43,6 +43,7 @@ async fn a_damaged_file_costs_what_it_says_that_it_costs() {
                 drained(&world).await;
             }
             world.edge.kill();
+            case.did("kills", 1);
             let done = damage.to(&world.edge_data(), &mut chance);
             case.did(
                 if done {
