@@ -7,7 +7,7 @@ ROOT := $(dir $(abspath $(lastword $(MAKEFILE_LIST))))
 CARGO := cargo
 export CARGO_TERM_COLOR ?= auto
 
-.PHONY: deb check-package help run test lint fmt build bench clean audit test-fast test-faults torture mutants
+.PHONY: deb check-package help run test lint fmt build bench clean audit test-fast test-faults torture mutants fuzz
 
 help: ## what there is
 	@grep -hE '^[a-z-]+:.*## ' $(ROOT)Makefile | sed -E 's/:.*## /\t/' | column -t -s $$'\t'
@@ -66,6 +66,10 @@ audit: ## known vulnerabilities, by a folder of RustSec advisories that ADVISORY
 fmt: ## formats all code
 	@cd $(ROOT)
 	$(CARGO) fmt --all
+
+fuzz: ## ten minutes of damaged streams for each of the nine framing families; SECONDS_EACH=20 for less
+	@cd $(ROOT)
+	WEIGHBRIDGE_FUZZ_SECONDS=$${SECONDS_EACH:-600} $(CARGO) test --release --locked -p weighbridge-protocol --test decoding -- fuzzed --nocapture
 
 bench: build ## latency and cost of a weighing; prints a table
 	@cd $(ROOT)

@@ -1,6 +1,7 @@
 //! The gateway beside the scales: bytes of an indicator become weighings that are on disk before anybody is told.
 //!
 //! [`port`] → [`indicator`] → [`scale`] → [`buffer`] ⇒ [`link`]; beside them [`board`], [`lamp`] and [`status`]. [`run`] wires them.
+//! [`technician`] has the tools with which a port is looked at before it weighs.
 
 pub mod board;
 pub mod buffer;
@@ -17,5 +18,6 @@ pub mod port;
 pub mod run;
 pub mod scale;
 pub mod status;
+pub mod technician;
 pub mod telemetry;
 pub mod words;

@@ -4,6 +4,7 @@
 //! - [`identity`]: epochs, cycles and link sessions
 //! - [`indicators`]: how each maker writes them, declared
 //! - [`reading`]: what one frame of an indicator says
+//! - [`recognition`]: what an unknown indicator speaks
 //! - [`scale`]: when a vehicle has been weighed
 //! - [`link`]: what edge and server say to each other
 
@@ -13,6 +14,7 @@ pub mod indicators;
 pub mod kilograms;
 pub mod link;
 pub mod reading;
+pub mod recognition;
 pub mod scale;
 
 pub use identity::{CycleId, Epoch, LinkSession};

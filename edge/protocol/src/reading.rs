@@ -40,6 +40,16 @@ pub enum Unit {
 }
 
 impl Unit {
+    /// As indicators and displays write it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Kilogram => "kg",
+            Self::Tonne => "t",
+            Self::Gram => "g",
+            Self::Pound => "lb",
+        }
+    }
+
     /// `digits` × 10^−`decimals` of this unit. `None` beyond the range of a weight.
     pub fn kilograms(self, digits: i64, decimals: u32) -> Option<Kilograms> {
         let (numerator, denominator) = match self {

@@ -2,9 +2,11 @@
 //!
 //! - `replay`: `decode` and `capture`, bytes in and JSON lines out
 //! - `show`: `status`, `protocols` and `--version`
+//! - `tools`: `detect`, `monitor` and `learn`
 
 mod replay;
 mod show;
+mod tools;
 
 use std::{
     path::{Path, PathBuf},
@@ -59,6 +61,18 @@ enum Command {
         #[arg(long, value_name = "MS", value_parser = clap::value_parser!(u32).range(1..=3_600_000))]
         interval_ms: u32,
     },
+    /// Finds out what an indicator speaks: listens with every line setting, asks if it is silent, tries every protocol.
+    ///
+    /// Example: weighbridge-edge detect --port /dev/ttyUSB0
+    Detect(tools::Detect),
+    /// Shows live what comes in at a port: bytes, frames, readings, the curve, rates, rejections, the capture logic.
+    ///
+    /// Example: weighbridge-edge monitor --port '/dev/ttyUSB0?9600-8N1' --protocol cas22
+    Monitor(tools::Monitor),
+    /// Proposes a declaration for an indicator that no protocol explains, from bytes and a few weights off its display.
+    ///
+    /// Example: weighbridge-edge learn --seen 0 --seen 18340 recording.bin > acme.toml
+    Learn(tools::Learn),
     /// Judges a configuration, or a declaration of your own alone, and opens no port.
     ///
     /// Example: weighbridge-edge check --protocol acme.toml
@@ -132,7 +146,12 @@ pub fn main() -> Result<(), Exit> {
         }
         Some(Command::Decode(bytes)) => replay::decode(&bytes),
         Some(Command::Capture { bytes, interval_ms }) => replay::capture(&bytes, interval_ms),
-        Some(Command::Check { protocol: Some(name), .. }) => show::declared(&*named(&name)?),
+        Some(Command::Detect(detect)) => detect.run(),
+        Some(Command::Monitor(monitor)) => monitor.run(),
+        Some(Command::Learn(learn)) => learn.run(),
+        Some(Command::Check {
+            protocol: Some(name), ..
+        }) => show::declared(&*named(&name)?),
         Some(Command::Check { config, .. }) => show::checked(&config.read()?),
         Some(Command::Status { config, json }) => show::status(&config.read()?, json),
         Some(Command::Protocols) => show::protocols(),
@@ -155,10 +174,16 @@ fn named(protocol: &str) -> Result<Arc<Protocol>, Exit> {
 
 /// Writes to stdout. A reader that has gone away is no failure.
 pub(crate) fn print(text: &str) -> Result<(), Exit> {
+    is_read(text).map(|_| ())
+}
+
+/// Writes to stdout, and says whether anybody reads it still.
+pub(crate) fn is_read(text: &str) -> Result<bool, Exit> {
     use std::io::Write;
     let mut stdout = std::io::stdout().lock();
     match stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()) {
-        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => Err(error.into()),
-        _ => Ok(()),
+        Ok(()) => Ok(true),
+        Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(false),
+        Err(error) => Err(error.into()),
     }
 }

@@ -5,17 +5,13 @@ use std::{
     io::{self, BufWriter, ErrorKind, Read, Write},
 };
 
-use uuid::Uuid;
 use weighbridge_protocol::{
-    CycleId, Epoch,
     indicators::{Decoder, Garbled, Rejection},
-    link::EventId,
     reading::Reading,
-    scale::{Scale, ScaleEvent},
 };
 
 use super::{Bytes, named};
-use crate::{config::Choices, exit::Exit};
+use crate::{config::Choices, exit::Exit, technician::rehearsal::Rehearsal};
 
 /// Prints what every frame says.
 pub(super) fn decode(bytes: &Bytes) -> Result<(), Exit> {
@@ -35,28 +31,11 @@ pub(super) fn decode(bytes: &Bytes) -> Result<(), Exit> {
 pub(super) fn capture(bytes: &Bytes, interval_ms: u32) -> Result<(), Exit> {
     let choices = choices(bytes)?;
     let settings = choices.capture_settings().map_err(Exit::Usage)?;
-    let mut scale = Scale::new(settings, Uuid::nil());
-    scale.welcomed();
-    let (mut t_ms, mut cycles, mut seq) = (0, 0, 0);
+    let mut scale = Rehearsal::new(settings);
+    let mut t_ms = 0;
     let mut out = BufWriter::new(io::stdout().lock());
     replay(bytes, decoder(bytes, &choices)?, |decoded| {
-        let mut events = Vec::new();
-        if let Ok(reading) = &decoded {
-            events = scale.push(t_ms, reading, || {
-                cycles += 1;
-                CycleId::from_bits(cycles)
-            });
-        } else {
-            scale.push_error(t_ms);
-        }
-        for event in &events {
-            if let ScaleEvent::Settled(_) = event {
-                seq += 1;
-                scale.committed(EventId {
-                    epoch: Epoch::from_bits(1),
-                    seq,
-                });
-            }
+        for event in scale.push(t_ms, decoded.as_ref().ok()) {
             writeln!(out, "{}", event.line(t_ms))?;
         }
         if was_a_frame(&decoded) {
@@ -76,7 +55,12 @@ fn was_a_frame(decoded: &Result<Reading, Garbled>) -> bool {
 }
 
 fn choices(bytes: &Bytes) -> Result<Choices, Exit> {
-    Choices::parse(&bytes.settings).map_err(|error| Exit::Usage(format!("--set: {error}")))
+    let choices = Choices::parse(&bytes.settings).map_err(|error| Exit::Usage(format!("--set: {error}")))?;
+    if choices.names_a_transport() {
+        let wrong = "--set: transport is for ports, expected none: recorded Modbus is read as RTU";
+        return Err(Exit::Usage(wrong.to_owned()));
+    }
+    Ok(choices)
 }
 
 fn decoder(bytes: &Bytes, choices: &Choices) -> Result<Decoder, Exit> {

@@ -44,7 +44,11 @@ pub(super) fn declared(protocol: &Protocol) -> Result<(), Exit> {
     let poll = protocol.poll(&Options::default()).map_err(internal)?;
     let asked = poll.map_or("speaks by itself".to_owned(), |poll| {
         let requests: Vec<String> = poll.requests.iter().map(|request| hex(request)).collect();
-        format!("asked with {} every {} ms", requests.join(", then "), poll.every.as_millis())
+        format!(
+            "asked with {} every {} ms",
+            requests.join(", then "),
+            poll.every.as_millis()
+        )
     });
     let stability = if protocol.has_stable_flag() {
         "said by the frames"

@@ -6,6 +6,7 @@ use weighbridge_protocol::{
 };
 
 use super::nearest;
+use crate::port::PortAddress;
 
 /// The keys about capturing, for whoever mistypes one.
 const CAPTURE_KEYS: [&str; 10] = [
@@ -26,7 +27,20 @@ const CAPTURE_KEYS: [&str; 10] = [
 pub struct Choices {
     pub options: Options,
     capture: CaptureOverrides,
+    transport: Option<Transport>,
 }
+
+/// What carries Modbus over a TCP port.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Transport {
+    /// Modbus TCP.
+    Tcp,
+    /// RTU in raw bytes, through a serial server.
+    Rtu,
+}
+
+/// The port that is Modbus TCP's own; others carry it only where the site says so.
+const MODBUS_PORT: u16 = 502;
 
 impl Choices {
     /// Sets one key from its text.
@@ -37,9 +51,17 @@ impl Choices {
         if self.capture.set(key, value).map_err(|error| error.to_string())? {
             return Ok(());
         }
+        if key == "transport" {
+            self.transport = Some(match value {
+                "tcp" => Transport::Tcp,
+                "rtu" => Transport::Rtu,
+                _ => return Err(format!("transport is {value:?}, expected tcp (Modbus TCP) or rtu")),
+            });
+            return Ok(());
+        }
         self.options.set(key, value).map_err(|error| match error {
             OptionError::Unknown(key) => {
-                let known = [CAPTURE_KEYS.as_slice(), &Options::KEYS].concat();
+                let known = [CAPTURE_KEYS.as_slice(), &Options::KEYS, &["transport"]].concat();
                 format!("unknown key {key:?}, expected {}", nearest(&key, &known))
             }
             other => other.to_string(),
@@ -70,6 +92,32 @@ impl Choices {
         settings.checked().map_err(|error| error.to_string())
     }
 
+    /// The port with what it carries: Modbus TCP on its own port, or where `transport` says so.
+    ///
+    /// # Errors
+    /// Where `transport` does not fit protocol or port.
+    pub fn carried_by(&self, port: PortAddress, protocol: &Protocol) -> Result<PortAddress, String> {
+        match (self.transport, port) {
+            (Some(_), _) if !protocol.is_modbus() => Err(format!(
+                "transport is for Modbus protocols, expected none for {}",
+                protocol.id()
+            )),
+            (Some(Transport::Tcp), PortAddress::Tcp(at) | PortAddress::ModbusTcp(at)) => Ok(PortAddress::ModbusTcp(at)),
+            (Some(Transport::Tcp), port) => Err(format!(
+                "transport is \"tcp\" at {port}, expected a port tcp://host:502"
+            )),
+            (None, PortAddress::Tcp(at)) if protocol.is_modbus() && at.port == MODBUS_PORT => {
+                Ok(PortAddress::ModbusTcp(at))
+            }
+            (_, port) => Ok(port),
+        }
+    }
+
+    /// Whether something is chosen that only a port has.
+    pub const fn names_a_transport(&self) -> bool {
+        self.transport.is_some()
+    }
+
     /// A decoder of `protocol` with these choices.
     ///
     /// # Errors
@@ -89,6 +137,35 @@ mod tests {
             let value = if key == "require_stable_flag" { "true" } else { "400" };
             assert_eq!(CaptureOverrides::default().set(key, value), Ok(true), "{key}");
         }
+    }
+
+    #[test]
+    fn modbus_goes_over_tcp_on_its_own_port_or_where_the_site_says_so() {
+        let carried = |id: &str, port: &str, settings: &[&str]| {
+            let settings: Vec<String> = settings.iter().map(|setting| (*setting).to_owned()).collect();
+            let protocol = Protocol::named(id).unwrap();
+            Choices::parse(&settings)
+                .unwrap()
+                .carried_by(port.parse().unwrap(), protocol)
+        };
+        let is_tcp = |port: Result<PortAddress, String>| matches!(port, Ok(PortAddress::ModbusTcp(_)));
+        assert!(is_tcp(carried("modbus_laumas", "tcp://10.0.0.9:502", &[])));
+        assert!(is_tcp(carried(
+            "modbus_laumas",
+            "tcp://10.0.0.9:4001",
+            &["transport=tcp"]
+        )));
+        assert!(!is_tcp(carried("modbus_laumas", "tcp://10.0.0.9:4001", &[])));
+        assert!(!is_tcp(carried(
+            "modbus_laumas",
+            "tcp://10.0.0.9:502",
+            &["transport=rtu"]
+        )));
+        assert!(!is_tcp(carried("cas22", "tcp://10.0.0.9:502", &[])));
+        let refusal = carried("cas22", "tcp://10.0.0.9:502", &["transport=tcp"]).unwrap_err();
+        assert_eq!(refusal, "transport is for Modbus protocols, expected none for cas22");
+        let refusal = carried("modbus_laumas", "serial:///dev/ttyS0", &["transport=tcp"]).unwrap_err();
+        assert!(refusal.ends_with("expected a port tcp://host:502"), "{refusal}");
     }
 
     #[test]

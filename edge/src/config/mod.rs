@@ -284,10 +284,15 @@ fn station(n: usize, file: &file::Station, beside: &Path, problems: &mut Vec<Str
     if let Some(Err(problem)) = protocol.as_ref().map(|protocol| choices.decoder(protocol)) {
         wrong(format!("options: {problem}"));
     }
+    let (port, protocol) = (port?, protocol?);
+    let port = choices
+        .carried_by(port, &protocol)
+        .map_err(|problem| wrong(format!("options: {problem}")))
+        .ok();
     Some(Station {
         id: file.id,
         port: port?,
-        protocol: protocol?,
+        protocol,
         options: choices.options,
         capture: capture?,
     })

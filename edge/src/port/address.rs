@@ -2,23 +2,21 @@
 
 use std::{fmt, path::PathBuf, str::FromStr};
 
-use weighbridge_protocol::indicators::{Line, Parity};
+use weighbridge_protocol::indicators::Line;
 
 use crate::config::HostPort;
-
-/// The line settings of most indicators, where the address names none.
-const USUAL_LINE: Line = Line {
-    baud: 9600,
-    data_bits: 8,
-    parity: Parity::None,
-    stop_bits: 1,
-};
 
 /// The address of an indicator.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum PortAddress {
-    Serial { device: PathBuf, line: Line },
+    Serial {
+        device: PathBuf,
+        line: Line,
+    },
+    /// Raw bytes: a serial server.
     Tcp(HostPort),
+    /// Modbus TCP; its address is written like the other one's.
+    ModbusTcp(HostPort),
 }
 
 /// A text that is no port's address.
@@ -31,7 +29,7 @@ impl PortAddress {
     pub fn place(&self) -> String {
         match self {
             Self::Serial { device, .. } => device.display().to_string(),
-            Self::Tcp(at) => format!("tcp://{at}"),
+            Self::Tcp(at) | Self::ModbusTcp(at) => format!("tcp://{at}"),
         }
     }
 }
@@ -46,7 +44,7 @@ impl FromStr for PortAddress {
         let rest = text.strip_prefix("serial://").ok_or(NotAPort)?;
         let (device, line) = match rest.split_once('?') {
             Some((device, line)) => (device, line.replacen('-', " ", 1).parse().map_err(|_| NotAPort)?),
-            None => (rest, USUAL_LINE),
+            None => (rest, Line::USUAL),
         };
         if !device.starts_with('/') || device.ends_with('/') {
             return Err(NotAPort);
@@ -65,7 +63,7 @@ impl fmt::Display for PortAddress {
                 let line = line.to_string().replacen(' ', "-", 1);
                 write!(f, "serial://{}?{line}", device.display())
             }
-            Self::Tcp(at) => write!(f, "tcp://{at}"),
+            Self::Tcp(at) | Self::ModbusTcp(at) => write!(f, "tcp://{at}"),
         }
     }
 }

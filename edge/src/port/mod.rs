@@ -1,18 +1,22 @@
 //! The port of an indicator: a serial device or a TCP serial server, opened, read, and opened again when it goes.
 //!
 //! - [`address`]: where it is plugged in
+//! - [`ask`]: requests to an indicator that speaks only when asked
+//! - `modbus_tcp`: Modbus TCP made to look like RTU
 //! - [`open`]: opening it, and what stands in the way
 
 pub mod address;
+pub mod ask;
+mod modbus_tcp;
 pub mod open;
 
 use std::{sync::Arc, time::Duration};
 
 use actix::{Actor, AsyncContext, Context, WrapFuture};
 use tokio::{
-    io::{AsyncReadExt, AsyncWriteExt, ReadHalf, WriteHalf},
+    io::{AsyncReadExt, ReadHalf},
     sync::watch,
-    time::{MissedTickBehavior, interval, sleep, timeout},
+    time::sleep,
 };
 use tracing::{info, warn};
 use weighbridge_protocol::indicators::Poll;
@@ -29,8 +33,6 @@ pub use open::{PortError, Wire};
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
 /// down to this: an adapter that is plugged in again is back within two seconds.
 const LONGEST_PAUSE: Duration = Duration::from_millis(1500);
-/// A request that the line does not take in this time is given up.
-const WRITE_WITHIN: Duration = Duration::from_secs(1);
 /// How long the indicator may take to decode and commit what was heard before the next bytes are read.
 const TAKEN_WITHIN: Duration = Duration::from_secs(30);
 
@@ -105,7 +107,7 @@ impl Plug {
         let (mut reader, mut writer) = tokio::io::split(wire);
         let mut bytes = [0; 4096];
         let mut heard = false;
-        let asking = self.ask_again_and_again(&mut writer);
+        let asking = ask::again_and_again(self.poll.as_ref(), &mut writer);
         tokio::pin!(asking);
         loop {
             let read = tokio::select! {
@@ -135,24 +137,6 @@ impl Plug {
                 );
             }
         }
-    }
-
-    /// Sends the poll's requests in turn; ends only by an error. An indicator that streams is never asked.
-    async fn ask_again_and_again(&self, writer: &mut WriteHalf<Box<dyn Wire>>) -> std::io::Error {
-        let Some(poll) = &self.poll else {
-            return std::future::pending().await;
-        };
-        let mut turn = interval(poll.every);
-        turn.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        for request in poll.requests.iter().cycle() {
-            turn.tick().await;
-            match timeout(WRITE_WITHIN, writer.write_all(request)).await {
-                Ok(Ok(())) => (),
-                Ok(Err(error)) => return error,
-                Err(_) => return std::io::ErrorKind::TimedOut.into(),
-            }
-        }
-        std::future::pending().await
     }
 
     /// An adapter that was pulled out answers EIO.

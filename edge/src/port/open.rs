@@ -10,7 +10,8 @@ use tokio::{
 use tokio_serial::{DataBits, ErrorKind, SerialPortBuilderExt, StopBits};
 use weighbridge_protocol::indicators::{Line, Parity};
 
-use super::PortAddress;
+use super::{PortAddress, modbus_tcp};
+use crate::config::HostPort;
 
 /// A converter that does not answer within this is treated as absent.
 const CONNECT_WITHIN: Duration = Duration::from_secs(3);
@@ -40,15 +41,17 @@ impl<T: AsyncRead + AsyncWrite + Unpin + Send> Wire for T {}
 pub async fn open(address: &PortAddress) -> Result<Box<dyn Wire>, PortError> {
     match address {
         PortAddress::Serial { device, line } => open_serial(device, *line),
-        PortAddress::Tcp(at) => {
-            let place = address.place();
-            let refused = |reason: String| PortError::Other { place, reason };
-            match timeout(CONNECT_WITHIN, TcpStream::connect(at.to_string())).await {
-                Ok(Ok(stream)) => Ok(Box::new(stream)),
-                Ok(Err(error)) => Err(refused(error.to_string())),
-                Err(_) => Err(refused(format!("no answer within {CONNECT_WITHIN:?}"))),
-            }
-        }
+        PortAddress::Tcp(at) => Ok(Box::new(connect(at, address.place()).await?)),
+        PortAddress::ModbusTcp(at) => Ok(Box::new(modbus_tcp::carried(connect(at, address.place()).await?))),
+    }
+}
+
+async fn connect(at: &HostPort, place: String) -> Result<TcpStream, PortError> {
+    let refused = |reason: String| PortError::Other { place, reason };
+    match timeout(CONNECT_WITHIN, TcpStream::connect(at.to_string())).await {
+        Ok(Ok(stream)) => Ok(stream),
+        Ok(Err(error)) => Err(refused(error.to_string())),
+        Err(_) => Err(refused(format!("no answer within {CONNECT_WITHIN:?}"))),
     }
 }
 

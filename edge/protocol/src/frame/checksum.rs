@@ -31,11 +31,12 @@ pub struct Over {
     pub last: Option<usize>,
 }
 
+/// Eight bits before seven: where both are right the stronger one is meant.
 const NAMES: [(&str, Checksum); 9] = [
     ("xor_hex2", Checksum::XorHex2),
     ("xor_raw", Checksum::XorRaw),
-    ("neg7", Checksum::Neg7),
     ("neg8", Checksum::Neg8),
+    ("neg7", Checksum::Neg7),
     ("neg8_hex2", Checksum::Neg8Hex2),
     ("sum8", Checksum::Sum8),
     ("sum8_hex2_excl_stx", Checksum::Sum8Hex2ExclStx),
@@ -46,6 +47,18 @@ const NAMES: [(&str, Checksum); 9] = [
 impl Checksum {
     pub fn named(name: &str) -> Option<Self> {
         NAMES.iter().find(|(known, _)| *known == name).map(|(_, kind)| *kind)
+    }
+
+    /// All of them.
+    pub fn all() -> impl Iterator<Item = Self> {
+        NAMES.into_iter().map(|(_, kind)| kind)
+    }
+
+    pub fn name(self) -> &'static str {
+        NAMES
+            .iter()
+            .find(|(_, kind)| *kind == self)
+            .map_or("", |(name, _)| *name)
     }
 
     /// Every name, for messages that say what is expected.
@@ -67,6 +80,11 @@ impl Checksum {
             self,
             Self::XorHex2 | Self::Neg8Hex2 | Self::Sum8Hex2ExclStx | Self::Sum8Hex2InclStxEtx
         )
+    }
+
+    /// Whether its name says which bytes it covers.
+    pub const fn states_its_range(self) -> bool {
+        matches!(self, Self::Sum8Hex2ExclStx | Self::Sum8Hex2InclStxEtx)
     }
 
     /// The range that the name itself states, where it does.

@@ -3,6 +3,7 @@
 //!
 //! Nothing here knows a maker: layouts, meanings and checksums are values.
 
+mod bits;
 mod checksum;
 mod facts;
 mod layout;

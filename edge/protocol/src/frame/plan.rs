@@ -100,6 +100,10 @@ impl Plan {
         best
     }
 
+    pub fn layouts(&self) -> &[Layout] {
+        &self.layouts
+    }
+
     pub fn may_stand_between(&self, byte: u8) -> bool {
         self.between.contains(&byte)
     }

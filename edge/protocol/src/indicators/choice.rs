@@ -36,6 +36,45 @@ pub fn known(declaration: &Declaration) -> Vec<&'static str> {
     Options::KEYS.into_iter().filter(known).collect()
 }
 
+/// Every combination of terminator, length and checksum, as `KEY=VALUE`.
+pub fn forms(declaration: &Declaration) -> Vec<Vec<String>> {
+    let known = known(declaration);
+    let values = |key: &str, values: Vec<String>| {
+        let usual = [None];
+        let set = values.into_iter().map(|value| Some(format!("{key}={value}")));
+        let all: Vec<Option<String>> = usual.into_iter().chain(set.filter(|_| known.contains(&key))).collect();
+        all
+    };
+    let when = declaration.frames.iter().flat_map(|frame| &frame.when);
+    let lengths = when.filter(|(key, _)| key == "length").map(|(_, value)| value.clone());
+    let checksum = declaration.checksum.map(|(kind, _)| kind.name().to_owned());
+    let terminators = values("terminator", ["CR", "LF", "CRLF"].map(str::to_owned).into());
+    let lengths = values("length", lengths.collect());
+    let checksums = values("checksum", checksum.into_iter().chain(["none".to_owned()]).collect());
+    let mut forms = Vec::new();
+    for terminator in &terminators {
+        for length in &lengths {
+            for checksum in &checksums {
+                forms.push([terminator, length, checksum].into_iter().flatten().cloned().collect());
+            }
+        }
+    }
+    forms
+}
+
+/// Whether `[check]` stands in a layout, or a frame carries it on request.
+pub fn may_leave_checksum_out(declaration: &Declaration) -> bool {
+    let optional = |tokens: &[Token]| {
+        tokens
+            .iter()
+            .any(|token| matches!(token, Token::Optional(inner) if layout_text::contains(inner, &Token::Check)))
+    };
+    declaration
+        .frames
+        .iter()
+        .any(|frame| frame.plain || optional(&frame.tokens))
+}
+
 pub fn check(declaration: &Declaration, options: &Options) -> Result<(), OptionError> {
     let known = known(declaration);
     if let Some(key) = options.keys().into_iter().find(|key| !known.contains(key)) {

@@ -1,6 +1,6 @@
 //! The lines that `decode` prints: one JSON object a frame, and one a rejected stretch.
 
-use crate::reading::{Mode, Reading, Unit};
+use crate::reading::{Mode, Reading};
 
 use super::decoder::Garbled;
 
@@ -16,12 +16,6 @@ impl Reading {
     /// Appends that object to `line`, so that whoever prints millions of them needs one buffer.
     pub fn push_json_to(&self, line: &mut String) {
         let kg = self.kg.map(|kg| kg.to_string());
-        let unit = match self.unit {
-            Unit::Kilogram => "kg",
-            Unit::Tonne => "t",
-            Unit::Gram => "g",
-            Unit::Pound => "lb",
-        };
         let mode = match self.mode {
             Mode::Gross => "gross",
             Mode::Net => "net",
@@ -29,7 +23,7 @@ impl Reading {
             Mode::Unknown => "unknown",
         };
         push(line, "{\"weight\":", quoted(self.weight.as_deref()));
-        push(line, ",\"unit\":", ["\"", unit, "\""]);
+        push(line, ",\"unit\":", ["\"", self.unit.name(), "\""]);
         push(line, ",\"decimals\":", ["", &self.decimals.to_string(), ""]);
         push(line, ",\"kg\":", quoted(kg.as_deref()));
         push(line, ",\"mode\":", ["\"", mode, "\""]);

@@ -167,6 +167,11 @@ pub fn byte(word: &str) -> Option<u8> {
     control.or_else(hex)
 }
 
+/// The name by which layouts call a control character.
+pub fn control_name(byte: u8) -> Option<&'static str> {
+    CONTROLS.iter().find(|(_, known)| *known == byte).map(|(name, _)| *name)
+}
+
 fn widths(text: &str) -> Option<Width> {
     let number = |text: &str| text.parse::<usize>().ok().filter(|width| (1..=200).contains(width));
     let (least, most) = text

@@ -28,6 +28,16 @@ pub enum Parity {
 )]
 pub struct NoLineSetting(pub String);
 
+impl Line {
+    /// That of most indicators.
+    pub const USUAL: Self = Self {
+        baud: 9600,
+        data_bits: 8,
+        parity: Parity::None,
+        stop_bits: 1,
+    };
+}
+
 impl FromStr for Line {
     type Err = NoLineSetting;
 

@@ -1,4 +1,4 @@
-//! Registers that are asked for over Modbus RTU: which of them a reply holds follows from the request.
+//! Registers that are asked for over Modbus: which of them a reply holds follows from the request.
 
 use crate::frame::{Checksum, Facts, Flags};
 
@@ -24,11 +24,17 @@ pub struct Registers {
 const FIRST_REGISTER: usize = 40_001;
 const MOST_REGISTERS: usize = 32;
 
-/// What a read request asks for.
-struct Request {
-    function: u8,
-    first: usize,
-    count: usize,
+/// What a read request in RTU asks for. Whoever carries it over something else than a serial line answers in RTU too.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ReadRequest {
+    /// The address of the indicator, 1 to 247.
+    pub slave: u8,
+    /// 3 (holding registers) or 4 (input registers).
+    pub function: u8,
+    /// As it lies on the wire: register 40001 is 0.
+    pub first: u16,
+    /// 1 to 32.
+    pub count: u8,
 }
 
 // What is expected at a key.
@@ -40,7 +46,7 @@ impl Registers {
     pub fn declared(table: &Table<'_>) -> Result<Self, DeclarationError> {
         table.only(&["request", "every_ms", "registers"])?;
         let text = table.required("request", REQUEST)?;
-        let request = bytes_from_hex(text.value).filter(|bytes| Request::parse(bytes).is_some());
+        let request = bytes_from_hex(text.value).filter(|bytes| ReadRequest::parse(bytes).is_some());
         let request = request.ok_or_else(|| table.wrong_text(&text, REQUEST))?;
         let registers = table
             .table("registers")?
@@ -70,7 +76,7 @@ impl Registers {
             (None, Some(address)) => self.addressed(address)?,
             (None, None) => self.request.clone(),
         };
-        match Request::parse(&request) {
+        match ReadRequest::parse(&request) {
             Some(_) => Ok(request),
             None => Err(OptionError::Invalid {
                 key: "request".to_owned(),
@@ -94,11 +100,11 @@ impl Registers {
     /// The frames that answer the site's request: the registers, or an exception.
     pub fn frames(&self, options: &Options) -> Result<Vec<FrameText>, OptionError> {
         let bytes = self.request(options)?;
-        let Some(request) = Request::parse(&bytes) else {
+        let Some(request) = ReadRequest::parse(&bytes) else {
             return Ok(Vec::new());
         };
         let device = field("device", 1);
-        let byte_count = u8::try_from(request.count * 2).unwrap_or(u8::MAX);
+        let byte_count = request.count * 2;
         let mut reply = vec![device.clone(), Token::Bytes(vec![request.function, byte_count])];
         reply.extend(self.contents(&request));
         reply.push(Token::Check);
@@ -123,14 +129,13 @@ impl Registers {
         })?;
         let mut request = self.request[..self.request.len() - 2].to_vec();
         request[0] = slave;
-        let check = Checksum::Crc16Modbus.bytes(&request);
-        request.extend(check);
-        Ok(request)
+        Ok(with_crc(request))
     }
 
     /// The fields of the reply, register by register.
-    fn contents(&self, request: &Request) -> Vec<Token> {
-        let (mut at, end) = (request.first, request.first + request.count);
+    fn contents(&self, request: &ReadRequest) -> Vec<Token> {
+        let first = usize::from(request.first);
+        let (mut at, end) = (first, first + usize::from(request.count));
         let mut tokens = Vec::new();
         while at < end {
             let fits =
@@ -159,8 +164,9 @@ impl Registers {
     }
 }
 
-impl Request {
-    fn parse(bytes: &[u8]) -> Option<Self> {
+impl ReadRequest {
+    /// A request with its CRC; None for anything else.
+    pub fn parse(bytes: &[u8]) -> Option<Self> {
         let [slave, function, first_high, first_low, 0, count, _, _] = bytes else {
             return None;
         };
@@ -170,11 +176,30 @@ impl Request {
             && (1..=MOST_REGISTERS).contains(&usize::from(*count))
             && Checksum::Crc16Modbus.matches(covered, sent);
         is_good.then(|| Self {
+            slave: *slave,
             function: *function,
-            first: usize::from(u16::from_be_bytes([*first_high, *first_low])),
-            count: usize::from(*count),
+            first: u16::from_be_bytes([*first_high, *first_low]),
+            count: *count,
         })
     }
+
+    /// The answer in RTU that carries these registers.
+    pub fn answer(&self, registers: &[u16]) -> Vec<u8> {
+        let mut bytes = vec![self.slave, self.function, self.count * 2];
+        bytes.extend(registers.iter().flat_map(|register| register.to_be_bytes()));
+        with_crc(bytes)
+    }
+
+    /// The answer in RTU that refuses with this exception code.
+    pub fn refusal(&self, code: u8) -> Vec<u8> {
+        with_crc(vec![self.slave, self.function | 0x80, code])
+    }
+}
+
+fn with_crc(mut bytes: Vec<u8>) -> Vec<u8> {
+    let check = Checksum::Crc16Modbus.bytes(&bytes);
+    bytes.extend(check);
+    bytes
 }
 
 fn field(name: &str, width: usize) -> Token {
@@ -184,5 +209,20 @@ fn field(name: &str, width: usize) -> Token {
             least: width,
             most: width,
         }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_request_is_read_and_answered_as_the_manual_prints_it() {
+        let request = ReadRequest::parse(&[1, 3, 0, 6, 0, 5, 0x65, 0xC8]).unwrap();
+        assert_eq!((request.slave, request.first, request.count), (1, 6, 5));
+        let answer = request.answer(&[0x0800, 0, 18_340, 0, 18_340]);
+        assert_eq!(hex(&answer), "01030a0800000047a4000047a4e9b9");
+        assert_eq!(hex(&request.refusal(2)), "018302c0f1");
+        assert_eq!(ReadRequest::parse(&[1, 3, 0, 6, 0, 5, 0x65, 0xC9]), None);
     }
 }

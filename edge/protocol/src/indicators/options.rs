@@ -144,6 +144,14 @@ impl Terminator {
         }
     }
 
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Cr => "CR",
+            Self::Lf => "LF",
+            Self::CrLf => "CRLF",
+        }
+    }
+
     pub const fn bytes(self) -> &'static [u8] {
         match self {
             Self::Cr => b"\r",

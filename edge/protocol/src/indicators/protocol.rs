@@ -136,6 +136,21 @@ impl Protocol {
         said.chain(fields).any(|facts| facts.flags.any(Flags::STABLE))
     }
 
+    /// Whether registers are asked for over Modbus.
+    pub fn is_modbus(&self) -> bool {
+        self.declaration.modbus.is_some()
+    }
+
+    /// Every form of the frames that a site may have to choose, as settings such as `length=short`.
+    pub fn forms(&self) -> Vec<Vec<String>> {
+        choice::forms(&self.declaration)
+    }
+
+    /// Whether a frame may have a checksum, and need not.
+    pub fn may_leave_checksum_out(&self) -> bool {
+        choice::may_leave_checksum_out(&self.declaration)
+    }
+
     /// What to send with these options; None where the indicator speaks by itself.
     pub fn poll(&self, options: &Options) -> Result<Option<Poll>, OptionError> {
         poll::poll(&self.declaration, options)
@@ -150,7 +165,7 @@ impl Protocol {
         }
     }
 
-    pub(super) fn plan(&self, options: &Options) -> Result<Plan, OptionError> {
+    pub(crate) fn plan(&self, options: &Options) -> Result<Plan, OptionError> {
         compile::plan(&self.declaration, options).map_err(|misfit| match misfit {
             Misfit::Option(error) => error,
             Misfit::Layout { problem, expected, .. } => OptionError::Invalid {

@@ -4,3 +4,4 @@ mod corpus;
 mod cuts;
 mod damage;
 mod declarations;
+mod fuzz;

@@ -27,6 +27,8 @@ pub struct Site {
     pub deck: Deck,
     server: String,
     server_settings: String,
+    /// Port and protocol, where they are not the deck's.
+    indicator: Option<(String, String)>,
     options: String,
     boards: String,
     page: String,
@@ -43,6 +45,7 @@ impl Site {
             deck: Deck::plugged_in_at(&folder.path().join("ttyS1")),
             server: "ws://127.0.0.1:9/api/v1/edge/link".to_owned(),
             server_settings: String::new(),
+            indicator: None,
             options: "dwell_ms = 100\n".to_owned(),
             boards: String::new(),
             page: String::new(),
@@ -59,6 +62,23 @@ impl Site {
     /// A line for `[server]`.
     pub fn with_server_setting(mut self, key: &str, file: &Path) -> Self {
         writeln!(self.server_settings, "{key} = \"{}\"", file.display()).unwrap();
+        self
+    }
+
+    /// Another indicator than the deck's: its port and protocol.
+    pub fn with_indicator(mut self, port: &str, protocol: &str) -> Self {
+        self.indicator = Some((port.to_owned(), protocol.to_owned()));
+        self
+    }
+
+    /// The deck's own port, as a configuration writes it.
+    pub fn port(&self) -> String {
+        format!("serial://{}", self.deck.device.display())
+    }
+
+    /// A file beside the configuration.
+    pub fn with_file(self, name: &str, text: &str) -> Self {
+        std::fs::write(self.folder.path().join(name), text).unwrap();
         self
     }
 
@@ -104,13 +124,16 @@ impl Site {
 
     fn configuration(&self) -> PathBuf {
         let path = self.folder.path().join("edge.toml");
+        let (port, protocol) = self
+            .indicator
+            .clone()
+            .unwrap_or_else(|| (self.port(), "and18".to_owned()));
         let text = format!(
-            "data_dir = \"{}\"\n[server]\nurl = {:?}\napi_key = \"the-key\"\n{}[[station]]\nid = 1\nport = \"serial://{}\"\n\
-             protocol = \"and18\"\n[station.options]\n{}{}{}",
+            "data_dir = \"{}\"\n[server]\nurl = {:?}\napi_key = \"the-key\"\n{}[[station]]\nid = 1\nport = \"{port}\"\n\
+             protocol = \"{protocol}\"\n[station.options]\n{}{}{}",
             self.data_dir.display(),
             self.server,
             self.server_settings,
-            self.deck.device.display(),
             self.options,
             self.boards,
             self.page

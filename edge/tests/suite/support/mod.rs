@@ -3,6 +3,7 @@
 //! - [`deck`]: a scale's deck and its indicator, on a pty
 //! - [`edge`]: the program, started, asked and killed
 //! - [`server`]: a server that speaks the link and keeps events in memory
+//! - [`line`]: an indicator that hears at which speed it is listened to
 //! - [`board`]: a display board
 //! - [`disk`]: a small disk that fills
 //! - [`authority`]: the certificates of a site with TLS
@@ -12,6 +13,7 @@ pub mod board;
 pub mod deck;
 pub mod disk;
 pub mod edge;
+pub mod line;
 pub mod server;
 
 use std::time::{Duration, Instant};
