@@ -104,8 +104,14 @@ fn what_the_bytes_cannot_tell_is_said_with_what_would() {
 fn each_failure_has_its_own_diagnosis() {
     let nothing = fed(&["detect", "-"], b"");
     assert!(said(&nothing).contains("No bytes came") && nothing.status.code() == Some(1));
-    let noise: Vec<u8> = (0..900_u32)
-        .map(|n| (n.wrapping_mul(2_654_435_761) >> 23) as u8)
+    let mut state = 1_u64;
+    let noise: Vec<u8> = (0..900)
+        .map(|_| {
+            state = state
+                .wrapping_mul(6_364_136_223_846_793_005)
+                .wrapping_add(1_442_695_040_888_963_407);
+            state.to_be_bytes()[0]
+        })
         .collect();
     let garbage = fed(&["detect", "-"], &noise);
     assert!(

@@ -10,8 +10,8 @@ use std::{io::IsTerminal, time::Duration};
 
 use tokio::{
     io::{AsyncReadExt, ReadHalf},
-    signal::unix::{SignalKind, signal},
-    time::{MissedTickBehavior, interval, sleep},
+    signal::unix::{Signal, SignalKind, signal},
+    time::{Instant, Interval, MissedTickBehavior, interval},
 };
 use weighbridge_protocol::indicators::Poll;
 
@@ -64,20 +64,23 @@ impl Watch {
         } else {
             Shown::Lines
         };
+        let mut leaving = Leaving::watched()?;
         loop {
-            let error = match self.follow(wire, clock, &mut picture, &mut shown).await? {
+            let error = match self.follow(wire, clock, &mut picture, &mut shown, &mut leaving).await? {
                 End::Asked => return Ok(()),
                 End::Port(error) => error,
             };
             picture.trouble(clock.mono_ms(), Some(error.to_string()));
+            let mut tried = Instant::now();
             wire = loop {
-                if !shown.draw(&mut picture, clock)? {
+                let wishes = leaving.is_wished(&shown).await?;
+                if wishes || !shown.draw(&mut picture, clock)? {
                     return Ok(());
                 }
-                tokio::select! {
-                    () = sleep(LOOK_AGAIN) => (),
-                    asked = left(&mut shown) => if asked? { return Ok(()) },
+                if tried.elapsed() < LOOK_AGAIN {
+                    continue;
                 }
+                tried = Instant::now();
                 if let Ok(wire) = open::open(&self.address).await {
                     break wire;
                 }
@@ -92,6 +95,7 @@ impl Watch {
         clock: Clock,
         picture: &mut Picture,
         shown: &mut Shown,
+        leaving: &mut Leaving,
     ) -> Result<End, Exit> {
         let (mut reader, mut writer) = tokio::io::split(wire);
         let asking = ask::again_and_again(self.poll.as_ref(), &mut writer);
@@ -105,7 +109,7 @@ impl Watch {
                     _ => return Ok(End::Port(gone())),
                 },
                 _ = &mut asking => return Ok(End::Port(gone())),
-                asked = left(shown) => if asked? { return Ok(End::Asked) },
+                wishes = leaving.is_wished(shown) => if wishes? { return Ok(End::Asked) },
             }
             let is_due = matches!(shown, Shown::Lines) || picture.is_due(clock.mono_ms());
             if is_due && !shown.draw(picture, clock)? {
@@ -130,20 +134,34 @@ impl Shown {
     }
 }
 
-/// Whether somebody wants to leave; looks again and again, and answers at the latest when the picture is due.
-async fn left(shown: &mut Shown) -> Result<bool, Exit> {
-    let mut term = signal(SignalKind::terminate())?;
-    let mut interrupt = signal(SignalKind::interrupt())?;
-    let mut tick = interval(DRAW_EVERY);
-    tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    tick.tick().await;
-    tokio::select! {
-        _ = term.recv() => Ok(true),
-        _ = interrupt.recv() => Ok(true),
-        _ = tick.tick() => match shown {
-            Shown::Screen(screen) => Ok(screen.is_asked_to_leave()?),
-            Shown::Lines => Ok(false),
-        },
+/// The wish to leave, by a key or a signal; kept from beginning to end, so that none is missed.
+struct Leaving {
+    term: Signal,
+    interrupt: Signal,
+    tick: Interval,
+}
+
+impl Leaving {
+    fn watched() -> Result<Self, Exit> {
+        let mut tick = interval(DRAW_EVERY);
+        tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        Ok(Self {
+            term: signal(SignalKind::terminate())?,
+            interrupt: signal(SignalKind::interrupt())?,
+            tick,
+        })
+    }
+
+    /// Whether somebody wants to leave; answers at the latest when the picture is due.
+    async fn is_wished(&mut self, shown: &Shown) -> Result<bool, Exit> {
+        tokio::select! {
+            _ = self.term.recv() => Ok(true),
+            _ = self.interrupt.recv() => Ok(true),
+            _ = self.tick.tick() => match shown {
+                Shown::Screen(screen) => screen.is_asked_to_leave(),
+                Shown::Lines => Ok(false),
+            },
+        }
     }
 }
 

@@ -32,7 +32,11 @@ impl Screen {
 
     /// Columns and rows.
     pub fn size(&self) -> (usize, usize) {
-        terminal::size().map_or((80, 24), |(columns, rows)| (columns.into(), rows.into()))
+        match terminal::size() {
+            Ok((columns, rows)) if columns > 0 && rows > 0 => (columns.into(), rows.into()),
+            // A terminal that does not know its size is taken for the usual one.
+            _ => (80, 24),
+        }
     }
 
     /// # Errors
