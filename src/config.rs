@@ -6,6 +6,7 @@
 mod checks;
 mod erp;
 mod layers;
+mod reach;
 
 use std::{
     net::{IpAddr, SocketAddr},
@@ -20,6 +21,7 @@ use serde::{Deserialize, Deserializer, de::Error as _};
 
 pub use erp::{ErpKind, ErpSettings};
 pub use layers::{Effective, effective, load};
+pub use reach::{FcmSettings, MailEncryption, MailSettings, MessageSettings, ShareSettings, SmsProvider, SmsSettings};
 
 /// Why the settings cannot be used; always the operator's to mend (exit code 64).
 #[derive(Debug, thiserror::Error)]
@@ -53,8 +55,11 @@ pub struct Settings {
     pub delivery: DeliverySettings,
     pub leader: LeaderSettings,
     pub erp: ErpSettings,
-    pub fcm: RemoteSettings,
-    pub sms: RemoteSettings,
+    pub fcm: FcmSettings,
+    pub sms: SmsSettings,
+    pub mail: MailSettings,
+    pub share: ShareSettings,
+    pub messages: MessageSettings,
 }
 
 /// How HTTP is served.
@@ -230,14 +235,6 @@ pub struct LeaderSettings {
     pub renew: Duration,
     #[serde(with = "humantime_serde")]
     pub close_after_midnight: Duration,
-}
-
-/// A service of somebody else; without an address it is not configured, and messages to it wait.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct RemoteSettings {
-    #[serde(deserialize_with = "unset_if_empty")]
-    pub base_url: Option<String>,
 }
 
 impl ServerSettings {

@@ -8,6 +8,7 @@ mod actors;
 mod database;
 mod edges;
 mod http;
+mod reach;
 
 use std::{
     io,
@@ -29,7 +30,7 @@ use crate::{
     clients::erp::ErpError,
     config::{ConfigError, Settings},
     db::{DbError, Runner, embedded::EmbeddedError, migrate::MigrateError},
-    domain::phone_vault::VaultError,
+    domain::phone_vault::{PhoneVault, VaultError},
     http::{error::ApiError, live::ByAuth, tokens::SigningError},
     keys::{KeyError, Keys},
     telemetry::{self, TelemetryError},
@@ -69,6 +70,9 @@ pub enum StartupError {
     Key(#[from] KeyError),
     #[error(transparent)]
     Vault(#[from] VaultError),
+    /// A service that is configured, and cannot be used so.
+    #[error("{0}")]
+    Reach(String),
     #[error(transparent)]
     Signing(#[from] SigningError),
     #[error(transparent)]
@@ -104,6 +108,7 @@ impl StartupError {
             Self::Broken(_) => 1,
             Self::Config(_)
             | Self::Erp(_)
+            | Self::Reach(_)
             | Self::NoDatabase(_)
             | Self::Account(_)
             | Self::Edge(_)
@@ -151,16 +156,19 @@ impl Server {
         let ground = database::while_away(wait, async || Ground::read(&runner).await).await?;
         let tree = Tree::new(Policy::default(), leave)?;
         let repository = start_repository(&tree, &runner)?;
+        let phones = PhoneVault::new(keys.phones.iter().map(|(id, key)| (*id, *key)), keys.index)?;
+        let phones = Arc::new(phones);
         let auth = http::auth(settings, &keys, &repository)?;
         let actors = Actors::start(
             &tree,
             &repository,
             ground,
             Arc::new(ByAuth(Arc::clone(&auth))),
+            &phones,
             settings,
         )?;
         let lives = actors.lives.clone();
-        let shared = http::shared(settings, &keys, auth, repository, actors, metrics)?;
+        let shared = http::shared(settings, &keys, auth, repository, actors, phones, metrics);
         let http = http::Running::bind(&settings.server, shared)?;
         Ok(Self {
             address: http.address(),

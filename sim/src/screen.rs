@@ -43,15 +43,15 @@ pub async fn show(yard: &Yard, lineup: &Lineup, mut news: broadcast::Receiver<Ne
     loop {
         tokio::select! {
             event = events.recv() => match event {
-                Ok(YardEvent::Confirmed(stay)) => screen.line(&stay_line(&stay)),
-                Ok(YardEvent::Left(stay)) if !stay.is_confirmed() => screen.line(&stay_line(&stay)),
+                Ok(YardEvent::Confirmed(stay)) => line(&stay_line(&stay)),
+                Ok(YardEvent::Left(stay)) if !stay.is_confirmed() => line(&stay_line(&stay)),
                 Ok(_) | Err(broadcast::error::RecvError::Lagged(_)) => {}
                 Err(broadcast::error::RecvError::Closed) => return,
             },
             Ok(told) = news.recv() => if let News::Weighing(record) = told
-                && let Some(line) = screen.record_line(&record)
+                && let Some(slip) = screen.record_line(&record)
             {
-                screen.line(&line);
+                line(&slip);
             },
             _ = ticks.tick() => {
                 if screen.is_terminal || renewals.is_multiple_of(STATES_EVERY) {
@@ -63,12 +63,13 @@ pub async fn show(yard: &Yard, lineup: &Lineup, mut news: broadcast::Receiver<Ne
     }
 }
 
-impl Screen {
-    fn line(&self, text: &str) {
-        let wipe = if self.is_terminal { "\r\x1b[2K" } else { "" };
-        terminal::say(&format!("{wipe}{} {text}", Local::now().format("%H:%M:%S")));
-    }
+/// Says a line with its time, in the place of the states that a terminal shows last.
+pub fn line(text: &str) {
+    let wipe = if terminal::is_terminal() { "\r\x1b[2K" } else { "" };
+    terminal::say(&format!("{wipe}{} {text}", Local::now().format("%H:%M:%S")));
+}
 
+impl Screen {
     /// Only a slip is worth a line, once, and not one of an earlier day.
     fn record_line(&mut self, record: &Record) -> Option<String> {
         let slip = record.slip_number.as_ref().filter(|_| record.status == "COMPLETED")?;

@@ -1,6 +1,11 @@
 //! A yard that belongs to a server: its stations stand there, its edge has a key, its trucks follow the calls.
 
-use std::{net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
+use std::{
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
 
 use crate::{
     SimError,
@@ -9,7 +14,7 @@ use crate::{
     server::Server,
     setup::Plan,
     station::line::Line,
-    traffic::{self, Traffic, TrafficSpec, clear_line},
+    traffic::{self, Phones, Traffic, TrafficSpec, clear_line},
     truck::Habits,
     yard::{BoardSpec, Yard, YardSpec},
 };
@@ -107,6 +112,18 @@ impl Site {
 
     /// Opens the gates.
     pub async fn let_trucks_in(&self) -> Result<Traffic, SimError> {
-        Traffic::start(Arc::clone(&self.yard), Arc::clone(&self.server), self.traffic).await
+        Traffic::start(Arc::clone(&self.yard), Arc::clone(&self.server), self.traffic, None).await
+    }
+
+    /// The same, with drivers who have a phone; their passwords are kept in `folder`.
+    pub async fn let_trucks_with_phones_in(&self, folder: &Path) -> Result<Traffic, SimError> {
+        let phones = Arc::new(Phones::open(folder, self.server.url()));
+        Traffic::start(
+            Arc::clone(&self.yard),
+            Arc::clone(&self.server),
+            self.traffic,
+            Some(phones),
+        )
+        .await
     }
 }

@@ -14,6 +14,9 @@
 //! - [`housekeeping`]: partitions ahead of time, and what has outlived its use
 //! - [`indicator`]: one station
 //! - [`live`]: the topics of the live stream, written into every watching socket
+//! - [`messenger`]: takes messages to people
+//! - [`position`]: what a driver sees of the line
+//! - [`push`]: takes pushes to drivers' phones
 //! - [`queue`]: the waiting line of one site
 //! - [`repository`]: the way to the database, asked by all
 //! - [`screen`]: what a screen shows of all this
@@ -30,6 +33,9 @@ pub mod erp_sync;
 pub mod housekeeping;
 pub mod indicator;
 pub mod live;
+pub mod messenger;
+pub mod position;
+pub mod push;
 pub mod queue;
 pub mod repository;
 pub mod screen;

@@ -7,7 +7,7 @@ use weighbridge_supervision::{Handle, Listener, Spec, StartError};
 use super::{
     directory::{Directory, indicator_name, queue_name},
     indicator::{FeedServices, Indicator, Listeners},
-    live::{QueueChanged, StationChanged, WeighingChanged, WeightChanged},
+    live::{DriverChanged, QueueChanged, StationChanged, WeighingChanged, WeightChanged},
     queue::{Queue, StationFreed},
     repository::Repository,
 };
@@ -19,6 +19,7 @@ pub struct Screens {
     pub stations: Listener<StationChanged>,
     pub weighings: Listener<WeighingChanged>,
     pub lines: Listener<QueueChanged>,
+    pub drivers: Listener<DriverChanged>,
 }
 
 /// What a station's and a site's actors are started with. Clones start the same.
@@ -46,7 +47,13 @@ impl Stations {
                 screens,
                 ..
             } = this.clone();
-            Queue::new(site_id, call_deadline, repository, directory, screens.lines)
+            Queue::new(
+                site_id,
+                call_deadline,
+                repository,
+                directory,
+                (screens.lines, screens.drivers),
+            )
         };
         once(self.directory.tree().start(spec, queue).map(drop))
     }
@@ -60,12 +67,14 @@ impl Stations {
                 weights,
                 stations,
                 weighings,
+                drivers,
                 ..
             } = this.screens.clone();
             let listeners = Listeners {
                 weights,
                 stations,
                 weighings,
+                drivers,
                 line: line.clone(),
             };
             let feed = FeedServices {

@@ -13,6 +13,7 @@ use super::{
     directory::Directory,
     indicator::{CurrentState, StationState},
     live::{Json, Looked, QueueChanged, Source, StationChanged, SummaryChanged, WeighingChanged},
+    position::PositionItem,
     repository::{Queries, Repository},
     screen::{QueueItem, RecordItem, StationItem, SummaryItem},
 };
@@ -21,7 +22,7 @@ use crate::db::{
     ended_sessions::EndedSessions,
     station_view::StationViews,
     summary::{DaySummaries, DaySummary},
-    wait_queue::Line,
+    wait_queue::{Entry, Line},
     weigh_record::Newest,
 };
 
@@ -51,16 +52,17 @@ impl Topics {
     async fn look_up(self) -> Looked {
         let days = told("summaries", self.repository.run(DaySummaries { now: Utc::now() }).await);
         let sites: Vec<i64> = days.iter().flatten().map(|day| day.site_id).collect();
+        let lines = if days.is_some() {
+            told("lines", self.lines(sites).await)
+        } else {
+            None
+        };
         Looked {
             stations: told("stations", self.stations().await),
-            queues: if days.is_some() {
-                told("lines", self.queues(sites).await)
-            } else {
-                None
-            },
+            queues: lines.as_deref().map(queues),
             weighings: told("weighings", self.weighings().await),
             summaries: days.as_deref().map(summaries),
-            positions: None,
+            positions: lines.as_deref().map(positions),
         }
     }
 
@@ -86,12 +88,11 @@ impl Topics {
         }
     }
 
-    async fn queues(&self, sites: Vec<i64>) -> Result<Vec<QueueChanged>, DbError> {
+    /// Each site's line.
+    async fn lines(&self, sites: Vec<i64>) -> Result<Vec<(i64, Vec<Entry>)>, DbError> {
         let mut lines = Vec::new();
         for site in sites {
-            let line = self.repository.run(Line { site_id: site }).await?;
-            let entries = line.iter().filter_map(|entry| json(&QueueItem::from(entry))).collect();
-            lines.push(QueueChanged { site, entries });
+            lines.push((site, self.repository.run(Line { site_id: site }).await?));
         }
         Ok(lines)
     }
@@ -108,6 +109,20 @@ impl Topics {
         });
         Ok(changed.collect())
     }
+}
+
+fn queues(lines: &[(i64, Vec<Entry>)]) -> Vec<QueueChanged> {
+    let shown = |(site, line): &(i64, Vec<Entry>)| QueueChanged {
+        site: *site,
+        entries: line.iter().filter_map(|entry| json(&QueueItem::from(entry))).collect(),
+    };
+    lines.iter().map(shown).collect()
+}
+
+fn positions(lines: &[(i64, Vec<Entry>)]) -> Vec<(i64, Json)> {
+    let entries = lines.iter().flat_map(|(_, line)| line);
+    let position = |entry: &Entry| Some((entry.driver_id, PositionItem::json(entry)?));
+    entries.filter_map(position).collect()
 }
 
 fn summaries(days: &[DaySummary]) -> Vec<SummaryChanged> {

@@ -61,10 +61,10 @@ pub(super) fn check(settings: &Settings) -> Result<(), ConfigError> {
         !settings.rate_limit.window.is_zero(),
         "rate_limit.window is 0, expected a duration such as 60s",
     );
-    for (key, remote) in [("fcm", &settings.fcm), ("sms", &settings.sms)] {
+    for (key, url) in [("fcm", &settings.fcm.base_url), ("sms", &settings.sms.base_url)] {
         let fits = |url: &str| url.starts_with("http://") || url.starts_with("https://");
         expect(
-            remote.base_url.as_deref().is_none_or(fits),
+            url.as_deref().is_none_or(fits),
             &format!("{key}.base_url does not begin with http:// or https://"),
         );
     }
@@ -73,6 +73,12 @@ pub(super) fn check(settings: &Settings) -> Result<(), ConfigError> {
         "leader.renew is not shorter than leader.lease: the lease would end before it is renewed",
     );
     complaints.extend(settings.erp.complaints());
+    let half = [
+        settings.fcm.complaint(),
+        settings.sms.complaint(),
+        settings.mail.complaint(),
+    ];
+    complaints.extend(half.into_iter().flatten().map(str::to_owned));
     if complaints.is_empty() {
         return Ok(());
     }
@@ -80,7 +86,7 @@ pub(super) fn check(settings: &Settings) -> Result<(), ConfigError> {
 }
 
 /// Those that mean never, at once or no time at all where they are 0.
-const fn durations(settings: &Settings) -> [(&'static str, Duration); 13] {
+const fn durations(settings: &Settings) -> [(&'static str, Duration); 15] {
     [
         ("database.query_timeout", settings.database.query_timeout),
         ("auth.access_token", settings.auth.access_token),
@@ -95,6 +101,8 @@ const fn durations(settings: &Settings) -> [(&'static str, Duration); 13] {
         ("leader.lease", settings.leader.lease),
         ("leader.renew", settings.leader.renew),
         ("erp.timeout", settings.erp.timeout),
+        ("fcm.call_life", settings.fcm.call_life),
+        ("fcm.token_age", settings.fcm.token_age),
     ]
 }
 

@@ -18,6 +18,8 @@ const SECRETS: [&str; 4] = [
     "bootstrap.admin_password",
     "erp.client_secret",
     "erp.hash_key",
+    "sms.secret",
+    "mail.password",
 ];
 
 /// One setting as it is in force.

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use chrono::{DateTime, Utc};
 use diesel::{dsl::sql, pg::Pg, prelude::*, sql_types::BigInt};
 use diesel_async::{AsyncConnection, AsyncPgConnection, RunQueryDsl};
+use secrecy::ExposeSecret;
 use serde_json::{Value, json};
 
 use super::{
@@ -16,8 +17,10 @@ use super::{
 };
 use crate::domain::{
     outbox::{Kind, Message},
+    password::Password,
     phone::Phone,
     phone_vault::{PhoneVault, Place, VaultError},
+    sealed,
     text::Login,
 };
 
@@ -58,7 +61,7 @@ pub struct Drivers {
 #[derive(Clone, Copy, Debug)]
 pub struct DriverById(pub i64);
 
-/// Adds a driver with an account of the app, and owes him a text message that tells its login.
+/// Adds a driver with an account of the app, and where text messages are sent owes him one that tells it.
 #[derive(Debug)]
 pub struct AddDriver {
     pub name: String,
@@ -67,8 +70,18 @@ pub struct AddDriver {
     pub vehicle_ids: Vec<i64>,
     pub login: Login,
     pub password_hash: String,
+    /// What he is told by text message.
+    pub told: Option<AccountTold>,
     pub phones: Arc<PhoneVault>,
     pub author: Author,
+}
+
+/// A new account's secret, on its way to its driver.
+#[derive(Clone, Debug)]
+pub struct AccountTold {
+    pub temporary_password: Password,
+    /// When it does not work any more.
+    pub valid_until: DateTime<Utc>,
 }
 
 /// What of a driver is to be set; `None` leaves it as it is, `Some(None)` empties it.
@@ -172,7 +185,7 @@ impl AddDriver {
             .values((
                 driver::id.eq(id),
                 driver::name.eq(&self.name),
-                driver::phone.eq(sealed(&self.phones, &self.phone, id)?),
+                driver::phone.eq(sealed_phone(&self.phones, &self.phone, id)?),
                 driver::phone_index.eq(self.phones.index(&self.phone).as_slice()),
                 driver::company_id.eq(self.company_id),
             ))
@@ -195,7 +208,10 @@ impl AddDriver {
             .execute(conn)
             .await?;
         set_vehicles(conn, id, &self.vehicle_ids).await?;
-        outbox::enqueue(conn, &[welcome(id, &self.login)]).await?;
+        if let Some(told) = &self.told {
+            let message = welcome(id, &self.login, told, &self.phones).map_err(|error| unreadable(&error))?;
+            outbox::enqueue(conn, &[message]).await?;
+        }
         let added = whole(conn, id).await?;
         let after = told(&added, &self.phone.hidden());
         audit_log::by_user(conn, &self.author, deed("driver.add", id, None, after)).await?;
@@ -223,7 +239,7 @@ impl ChangeDriver {
         diesel::update(driver::table.find(self.id))
             .set((
                 driver::name.eq(name),
-                driver::phone.eq(sealed(&self.phones, phone, self.id)?),
+                driver::phone.eq(sealed_phone(&self.phones, phone, self.id)?),
                 driver::phone_index.eq(self.phones.index(phone).as_slice()),
                 driver::company_id.eq(self.change.company_id.unwrap_or(before.driver.company_id)),
                 driver::is_active.eq(is_active),
@@ -244,18 +260,23 @@ impl ChangeDriver {
     }
 }
 
-/// The message that tells a driver his login. It carries neither his number, which is sealed in his row, nor the
-/// password, which staff tell him: text messages are read over shoulders.
-fn welcome(driver: i64, login: &Login) -> Message {
-    Message {
+/// The message that tells a driver his account. His number stays sealed in his row, and the password in the message, from
+/// which it is wiped when it is sent.
+fn welcome(driver: i64, login: &Login, told: &AccountTold, vault: &PhoneVault) -> Result<Message, VaultError> {
+    let key = uuid::Uuid::new_v4();
+    let password = told.temporary_password.secret().expose_secret();
+    let sealed = sealed::seal(vault, key, password, rand::random())?;
+    Ok(Message {
         kind: Kind::SmsWelcome,
-        idempotency_key: uuid::Uuid::new_v4(),
+        idempotency_key: key,
         aggregate_key: format!("driver {driver}"),
-        payload: json!({"driver_id": driver, "login_id": login}),
-    }
+        payload: json!({
+            "driver_id": driver, "login_id": login, "sealed": sealed, "valid_until": told.valid_until,
+        }),
+    })
 }
 
-fn sealed(phones: &PhoneVault, phone: &Phone, row: i64) -> Result<Vec<u8>, DbError> {
+fn sealed_phone(phones: &PhoneVault, phone: &Phone, row: i64) -> Result<Vec<u8>, DbError> {
     phones
         .seal(phone, place(row), rand::random())
         .map_err(|error| unreadable(&error))

@@ -233,6 +233,14 @@ diesel::table! {
 }
 
 diesel::table! {
+    message_refusal (recipient_index) {
+        recipient_index -> Bytea,
+        refused_by -> Nullable<Int8>,
+        created_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
     notification (id) {
         id -> Int8,
         driver_id -> Int8,
@@ -243,6 +251,9 @@ diesel::table! {
         is_read -> Bool,
         sent_at -> Nullable<Timestamptz>,
         created_at -> Timestamptz,
+        message_key -> Nullable<Uuid>,
+        data -> Jsonb,
+        reached -> Array<Int8>,
     }
 }
 
@@ -321,6 +332,18 @@ diesel::table! {
         site_id -> Int8,
         day -> Date,
         last_number -> Int4,
+    }
+}
+
+diesel::table! {
+    slip_share (id) {
+        id -> Int8,
+        driver_id -> Int8,
+        record_id -> Int8,
+        method -> Varchar,
+        recipient_index -> Bytea,
+        message_key -> Uuid,
+        created_at -> Timestamptz,
     }
 }
 
@@ -475,11 +498,13 @@ diesel::joinable!(edge_gateway -> site (site_id));
 diesel::joinable!(edge_key -> edge_gateway (edge_id));
 diesel::joinable!(idempotency_key -> app_user (user_id));
 diesel::joinable!(login_session -> app_user (user_id));
+diesel::joinable!(message_refusal -> app_user (refused_by));
 diesel::joinable!(notification -> driver (driver_id));
 diesel::joinable!(outbox -> day_close (close_id));
 diesel::joinable!(queue_counter -> site (site_id));
 diesel::joinable!(slip -> site (site_id));
 diesel::joinable!(slip_counter -> site (site_id));
+diesel::joinable!(slip_share -> driver (driver_id));
 diesel::joinable!(station_cycle -> weigh_station (station_id));
 diesel::joinable!(vehicle -> company (company_id));
 diesel::joinable!(vehicle_driver -> driver (driver_id));
@@ -517,6 +542,7 @@ diesel::allow_tables_to_appear_in_same_query!(
     idempotency_key,
     leader_lease,
     login_session,
+    message_refusal,
     notification,
     outbox,
     product,
@@ -524,6 +550,7 @@ diesel::allow_tables_to_appear_in_same_query!(
     site,
     slip,
     slip_counter,
+    slip_share,
     station_cycle,
     vehicle,
     vehicle_driver,

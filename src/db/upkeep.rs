@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 use diesel::prelude::*;
 use diesel_async::{AsyncConnection, AsyncPgConnection, RunQueryDsl};
 
-use super::{DbError, Query, leader_lease, month::EnsureComingMonths, schema};
+use super::{DbError, Query, leader_lease, month::EnsureComingMonths, notification, schema};
 
 /// Months for which there is a partition before they begin.
 const MONTHS_AHEAD: i32 = 3;
@@ -38,7 +38,7 @@ impl Query for Upkeep {
 impl Upkeep {
     /// Removes what has outlived its use.
     async fn forget(self, conn: &mut AsyncPgConnection) -> Result<usize, DbError> {
-        use schema::{idempotency_key, login_session};
+        use schema::{idempotency_key, login_session, slip_share};
         let yesterday = self.now - chrono::TimeDelta::days(1);
         let keys = diesel::delete(idempotency_key::table.filter(idempotency_key::created_at.lt(yesterday)))
             .execute(conn)
@@ -47,6 +47,10 @@ impl Upkeep {
         let sessions = diesel::delete(login_session::table.filter(login_session::expires_at.lt(long_ago)))
             .execute(conn)
             .await?;
-        Ok(keys + sessions)
+        let notifications = notification::forget_before(conn, long_ago).await?;
+        let shares = diesel::delete(slip_share::table.filter(slip_share::created_at.lt(long_ago)))
+            .execute(conn)
+            .await?;
+        Ok(keys + sessions + notifications + shares)
     }
 }

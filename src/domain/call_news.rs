@@ -54,7 +54,8 @@ impl CallNews<'_> {
         Message {
             kind,
             idempotency_key: key_of(&format!("queue:{}:{}:{}", self.entry_id, self.call, kind.name())),
-            aggregate_key: format!("queue:{}", self.entry_id),
+            // A recall does not wait behind a call that could not be told; a withdrawal waits for its call.
+            aggregate_key: format!("queue:{}:{}", self.entry_id, self.call),
             payload: json!({
                 "queue_id": self.entry_id,
                 "call": self.call,

@@ -9,18 +9,22 @@
 //! - [`edge_time`]: when an edge's event took place
 //! - [`feed`]: readings that a gateway posts one by one
 //! - [`intake`]: what the server makes of an event's identity: stored, duplicate, conflict or gap
+//! - [`mail_address`]: mail addresses
 //! - [`outbox`]: what must reach others
 //! - [`overload`]: whether a load is legal
 //! - [`password`]: which passwords are good enough
 //! - [`phone`]: Korean telephone numbers
 //! - [`phone_vault`]: how phone numbers are encrypted and found again
 //! - [`plate`]: Korean number plates
+//! - [`push`]: what a driver's phone is pushed
 //! - [`role`]: what a user may do
+//! - [`sealed`]: what of a message must not be read where it rests
 //! - [`slip`]: slip numbers and the local day
 //! - [`text`]: names and notes that people type, logins
 //! - [`wait_line`]: the order of a waiting line
 //! - [`wait_time`]: how long those who wait will wait yet
 //! - [`weighing`]: what an event does to calls, records and captures
+//! - [`wording`]: the words that people read
 
 pub mod board_text;
 pub mod business_number;
@@ -31,15 +35,19 @@ pub mod edge_key;
 pub mod edge_time;
 pub mod feed;
 pub mod intake;
+pub mod mail_address;
 pub mod outbox;
 pub mod overload;
 pub mod password;
 pub mod phone;
 pub mod phone_vault;
 pub mod plate;
+pub mod push;
 pub mod role;
+pub mod sealed;
 pub mod slip;
 pub mod text;
 pub mod wait_line;
 pub mod wait_time;
 pub mod weighing;
+pub mod wording;

@@ -30,6 +30,10 @@ pub enum Kind {
     PushWithdrawn,
     /// A text message: your account of the app.
     SmsWelcome,
+    /// A slip that a driver shares, by each of three ways.
+    SmsSlip,
+    KakaoSlip,
+    EmailSlip,
 }
 
 impl Kind {
@@ -42,6 +46,9 @@ impl Kind {
             Self::PushCalled => "PUSH_CALLED",
             Self::PushWithdrawn => "PUSH_WITHDRAWN",
             Self::SmsWelcome => "SMS_WELCOME",
+            Self::SmsSlip => "SMS_SLIP",
+            Self::KakaoSlip => "KAKAO_SLIP",
+            Self::EmailSlip => "EMAIL_SLIP",
         }
     }
 }

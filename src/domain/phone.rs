@@ -41,6 +41,11 @@ impl Phone {
         &self.0
     }
 
+    /// Whether text messages reach it.
+    pub fn is_mobile(&self) -> bool {
+        self.0.starts_with("01")
+    }
+
     /// Digits as in E.164, without the plus: `821012345678`.
     pub fn e164(&self) -> String {
         format!("82{}", &self.0[1..])

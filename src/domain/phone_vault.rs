@@ -39,7 +39,7 @@ pub enum VaultError {
     NoKey,
     #[error("phone key {0} is not among the keys; restore it from the backup of data_dir/keys")]
     UnknownKey(u16),
-    #[error("a sealed phone number was altered, or stands in a row that is not its own")]
+    #[error("a sealed text was altered, or stands in a row that is not its own")]
     Altered,
 }
 
@@ -58,10 +58,15 @@ impl PhoneVault {
 
     /// Encrypts `phone` for its `place`. `nonce` is drawn at random by the caller, anew for each call.
     pub fn seal(&self, phone: &Phone, place: Place, nonce: [u8; NONCE]) -> Result<Vec<u8>, VaultError> {
+        self.seal_text(phone.digits(), place, nonce)
+    }
+
+    /// The same for another text that must not be read where it rests.
+    pub fn seal_text(&self, text: &str, place: Place, nonce: [u8; NONCE]) -> Result<Vec<u8>, VaultError> {
         let (id, cipher) = self.ciphers.last_key_value().ok_or(VaultError::NoKey)?;
         let bound = place.bound_to(*id);
         let message = Payload {
-            msg: phone.digits().as_bytes(),
+            msg: text.as_bytes(),
             aad: bound.as_bytes(),
         };
         let ciphertext = cipher
@@ -72,6 +77,12 @@ impl PhoneVault {
 
     /// Decrypts what [`Self::seal`] made for the same `place`.
     pub fn open(&self, sealed: &[u8], place: Place) -> Result<Phone, VaultError> {
+        let digits = self.open_text(sealed, place)?;
+        Phone::parse(&digits).map_err(|_| VaultError::Altered)
+    }
+
+    /// Decrypts what [`Self::seal_text`] made for the same `place`.
+    pub fn open_text(&self, sealed: &[u8], place: Place) -> Result<String, VaultError> {
         let [VERSION, high, low, rest @ ..] = sealed else {
             return Err(VaultError::Altered);
         };
@@ -83,19 +94,23 @@ impl PhoneVault {
             msg: ciphertext,
             aad: bound.as_bytes(),
         };
-        let digits = cipher
+        let text = cipher
             .decrypt(&Nonce::from(*nonce), message)
             .map_err(|_| VaultError::Altered)?;
-        let digits = String::from_utf8(digits).map_err(|_| VaultError::Altered)?;
-        Phone::parse(&digits).map_err(|_| VaultError::Altered)
+        String::from_utf8(text).map_err(|_| VaultError::Altered)
     }
 
     /// The keyed hash by which a number is found without being decrypted.
     pub fn index(&self, phone: &Phone) -> [u8; 32] {
+        self.index_text(&phone.e164())
+    }
+
+    /// The same of another text.
+    pub fn index_text(&self, text: &str) -> [u8; 32] {
         let mut block = [0; 64]; // HMAC pads a short key with zeros; padding it here leaves no error to handle.
         block[..32].copy_from_slice(&self.index_key);
         let mut mac = <Hmac<Sha256> as KeyInit>::new(&block.into());
-        mac.update(phone.e164().as_bytes());
+        mac.update(text.as_bytes());
         mac.finalize().into_bytes().into()
     }
 }

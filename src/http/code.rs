@@ -1,12 +1,13 @@
 //! The codes by which programs tell failures apart, and the sentences by which people do.
 
-use std::{collections::HashMap, sync::LazyLock};
-
 use actix_web::http::{
     StatusCode,
     header::{ACCEPT_LANGUAGE, HeaderMap},
 };
-use serde::Deserialize;
+
+use crate::domain::wording::catalogue;
+
+pub use crate::domain::wording::Language;
 
 macro_rules! codes {
     ($($name:ident = $status:literal $text:literal,)*) => {
@@ -117,14 +118,6 @@ impl FieldCode {
     }
 }
 
-/// A language that messages are written in.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Language {
-    #[default]
-    Korean,
-    English,
-}
-
 impl Language {
     /// English where `Accept-Language` prefers it to Korean, else Korean.
     pub fn preferred(headers: &HeaderMap) -> Self {
@@ -152,17 +145,6 @@ impl Language {
     }
 }
 
-#[derive(Deserialize)]
-struct Catalogue {
-    errors: HashMap<String, String>,
-    fields: HashMap<String, String>,
-}
-
-static KOREAN: LazyLock<Option<Catalogue>> =
-    LazyLock::new(|| toml::from_str(include_str!("../../config/messages/ko.toml")).ok());
-static ENGLISH: LazyLock<Option<Catalogue>> =
-    LazyLock::new(|| toml::from_str(include_str!("../../config/messages/en.toml")).ok());
-
 /// The sentence for `code`; the code itself where a catalogue lacks it.
 pub(super) fn message(code: Code, language: Language) -> &'static str {
     let sentence = catalogue(language).and_then(|catalogue| catalogue.errors.get(code.name()));
@@ -173,13 +155,6 @@ pub(super) fn message(code: Code, language: Language) -> &'static str {
 pub(super) fn field_message(code: FieldCode, language: Language) -> &'static str {
     let sentence = catalogue(language).and_then(|catalogue| catalogue.fields.get(code.name()));
     sentence.map_or(code.name(), String::as_str)
-}
-
-fn catalogue(language: Language) -> Option<&'static Catalogue> {
-    match language {
-        Language::Korean => KOREAN.as_ref(),
-        Language::English => ENGLISH.as_ref(),
-    }
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use actix_web::{delete, get, post, put, web::Data};
-use chrono::{DateTime, FixedOffset};
+use chrono::{DateTime, FixedOffset, Utc};
 use rand::RngExt;
 use secrecy::ExposeSecret;
 use serde::{Deserialize, Serialize};
@@ -21,9 +21,12 @@ use super::{
     sessions::SignIn,
 };
 use crate::{
-    actors::repository::{Queries, Repository},
-    db::driver::{AddDriver, ChangeDriver, DriverById, DriverChange, DriverWhole, Drivers},
-    domain::{password::Password, phone::Phone, phone_vault::PhoneVault, text::Login},
+    actors::{
+        directory::Directory,
+        repository::{Queries, Repository},
+    },
+    db::driver::{AccountTold, AddDriver, ChangeDriver, DriverById, DriverChange, DriverWhole, Drivers},
+    domain::{outbox::Kind, password::Password, phone::Phone, phone_vault::PhoneVault, text::Login},
 };
 
 /// Logins are read out in a yard: no letters or digits that look alike.
@@ -81,7 +84,7 @@ pub struct NewDriverView {
     id: i64,
     name: String,
     app_account: AccountView,
-    /// Whether a text message with the login is on its way.
+    /// Whether a text message with the account is on its way; `false` where the server sends none.
     sms_sent: bool,
 }
 
@@ -145,12 +148,18 @@ pub async fn add_driver(
     Body(form): Body<DriverForm>,
     cab: Cab,
     sign_in: Data<SignIn>,
+    directory: Data<Directory>,
 ) -> Result<Created<NewDriverView>, ApiError> {
-    let (repository, phones, _) = cab;
+    let (repository, phones, rules) = cab;
     let form = form.checked()?;
     let (name, phone) = (required("name", form.name)?, required("phone", form.phone)?);
     let login = new_login()?;
     let password = Password::temporary(&mut rand::rng());
+    let told = rules.reach.carries(Kind::SmsWelcome).then(|| AccountTold {
+        temporary_password: password.clone(),
+        valid_until: Utc::now() + sign_in.temporary_password,
+    });
+    let sms_sent = told.is_some();
     let added = repository
         .run(AddDriver {
             name,
@@ -159,10 +168,12 @@ pub async fn add_driver(
             vehicle_ids: form.vehicle_ids.unwrap_or_default(),
             login: login.clone(),
             password_hash: sign_in.hasher.hash(&password).await?,
+            told,
             phones: Arc::clone(&phones),
             author: caller.author(),
         })
         .await?;
+    directory.announce_owed();
     Ok(Success::created(NewDriverView {
         id: added.driver.id,
         name: added.driver.name,
@@ -170,7 +181,7 @@ pub async fn add_driver(
             login_id: login.to_string(),
             temporary_password: password.secret().expose_secret().to_owned(),
         },
-        sms_sent: true,
+        sms_sent,
     }))
 }
 

@@ -6,6 +6,7 @@
 //! - [`sessions`] is `/auth`; [`vehicles`], [`drivers`], [`stations`], [`edges`], [`queue`], [`weigh_records`] and
 //!   [`captures`] are named as their routes
 //! - [`edge_link`] is `/edge/link`, [`weigh_data`] is `/internal/weigh-data`, [`rearm`] is `/stations/{id}/rearm`
+//! - [`mobile`] is `/mobile`, [`refusals`] is `/message-refusals`
 //! - [`admin`] is `/admin`, [`outbox`] is `/admin/outbox`, [`reconciliation`] is
 //!   `/admin/reconciliation`
 //! - [`system`] is `/healthz`, `/readyz` and `/metrics`; [`docs`] is `/openapi.json` and `/docs`
@@ -52,12 +53,14 @@ pub mod guesses;
 pub mod hashing;
 pub mod limit;
 pub mod live;
+pub mod mobile;
 pub mod outbox;
 pub mod queue;
 pub mod read;
 pub mod rearm;
 pub mod reconciliation;
 pub mod refresh;
+pub mod refusals;
 pub mod rules;
 pub mod sessions;
 pub mod stations;
@@ -158,6 +161,17 @@ fn routes(config: &mut ServiceConfig) {
                 .service(queue::changes::put_back)
                 .service(queue::changes::cancel)
                 .service(queue::changes::move_entry)
+                .service(mobile::queue::my_place)
+                .service(mobile::queue::check_myself_in)
+                .service(mobile::queue::acknowledge_my_call)
+                .service(mobile::queue::cancel_my_place)
+                .service(mobile::records::records_today)
+                .service(mobile::records::records_history)
+                .service(mobile::records::show_slip)
+                .service(mobile::share::share_slip)
+                .service(mobile::notifications::list_notifications)
+                .service(mobile::notifications::read_notification)
+                .service(mobile::notifications::tell_fcm_token)
                 .service(weigh_records::list_records)
                 .service(weigh_records::show_record)
                 .service(weigh_records::void::void_record)
@@ -179,6 +193,7 @@ fn routes(config: &mut ServiceConfig) {
                 .service(drivers::add_driver)
                 .service(drivers::change_driver)
                 .service(drivers::deactivate_driver)
+                .service(refusals::set_refusal)
                 .service(stations::list_stations)
                 .service(stations::one_station)
                 .service(stations::add_station)

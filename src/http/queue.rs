@@ -35,7 +35,7 @@ use crate::{
 };
 
 /// How long a line's actor may take; it answers after the commit.
-const ASK_WITHIN: Duration = Duration::from_secs(15);
+pub(super) const ASK_WITHIN: Duration = Duration::from_secs(15);
 
 #[derive(Debug, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
@@ -272,7 +272,7 @@ async fn call(
 }
 
 /// The site that a body names, or the only one.
-async fn chosen_site(given: Option<i64>, repository: &Handle<Repository>) -> Result<i64, ApiError> {
+pub(super) async fn chosen_site(given: Option<i64>, repository: &Handle<Repository>) -> Result<i64, ApiError> {
     let code = if given.is_some() {
         FieldCode::NotFound
     } else {
@@ -283,7 +283,7 @@ async fn chosen_site(given: Option<i64>, repository: &Handle<Repository>) -> Res
 }
 
 /// A line that is not up yet will be in a moment.
-fn line_of(directory: &Directory, site_id: i64) -> Result<Handle<Queue>, ApiError> {
+pub(super) fn line_of(directory: &Directory, site_id: i64) -> Result<Handle<Queue>, ApiError> {
     let line = directory.queue(site_id);
     line.ok_or_else(|| ApiError::new(Code::Unavailable).retry_after(Duration::from_secs(1)))
 }

@@ -9,6 +9,8 @@ use actix_web::http::header::HeaderMap;
 use chrono::{DateTime, FixedOffset, Utc};
 use ipnet::IpNet;
 
+use crate::{db::slip_share::ShareLimits, domain::outbox::Kind};
+
 /// The rules by which requests are served; made from the settings at start.
 #[derive(Clone, Debug)]
 pub struct Rules {
@@ -24,6 +26,26 @@ pub struct Rules {
     pub trusted_proxies: Vec<IpNet>,
     /// Time zone in which times are shown.
     pub time_zone: chrono_tz::Tz,
+    pub reach: Reach,
+}
+
+/// By which ways the server can reach people, and how often.
+#[derive(Clone, Copy, Debug)]
+pub struct Reach {
+    pub sms: bool,
+    pub email: bool,
+    pub limits: ShareLimits,
+}
+
+impl Reach {
+    /// Whether a message of this kind would get anywhere. What Kakao does not carry goes as a text message.
+    pub const fn carries(self, kind: Kind) -> bool {
+        match kind {
+            Kind::EmailSlip => self.email,
+            Kind::SmsWelcome | Kind::SmsSlip | Kind::KakaoSlip => self.sms,
+            _ => false,
+        }
+    }
 }
 
 impl Rules {
@@ -99,6 +121,14 @@ impl Rules {
             allowed_hosts: Vec::new(),
             trusted_proxies: "10.0.0.0/8".parse().into_iter().collect(),
             time_zone: chrono_tz::Asia::Seoul,
+            reach: Reach {
+                sms: false,
+                email: false,
+                limits: ShareLimits {
+                    by_driver: 1,
+                    to_recipient: 1,
+                },
+            },
         }
     }
 }

@@ -152,6 +152,7 @@ impl RecordFilter {
             station_id: self.station_id,
             plate: plate.map(|plate| plate::normalised(&plate)),
             driver_name: searched("driver_name", self.driver_name)?,
+            driver_id: None,
         };
         Ok(RecordsBetween { filter, slice })
     }

@@ -7,7 +7,7 @@ use uuid::Uuid;
 use weighbridge_protocol::Kilograms;
 use weighbridge_supervision::{Handle, Listener, Spec, Tree};
 
-use super::StartupError;
+use super::{StartupError, reach};
 use crate::{
     actors::{
         courier::{Carrier, Couriers, Route},
@@ -29,6 +29,7 @@ use crate::{
         station_view::{StationView, StationViews},
         upkeep::Upkeep,
     },
+    domain::phone_vault::PhoneVault,
 };
 
 /// What HTTP hands requests and sockets to.
@@ -70,6 +71,7 @@ impl Actors {
         repository: &Handle<Repository>,
         ground: Ground,
         verify: Arc<dyn VerifyToken>,
+        phones: &Arc<PhoneVault>,
         settings: &Settings,
     ) -> Result<Self, StartupError> {
         for supervisor in ["stations", "links", "delivery"] {
@@ -92,12 +94,13 @@ impl Actors {
                 stations: lives.listener(),
                 weighings: lives.listener(),
                 lines: lives.listener(),
+                drivers: lives.listener(),
             },
             call_deadline: TimeDelta::from_std(settings.queue.call_deadline).unwrap_or(TimeDelta::MAX),
             #[cfg(feature = "chaos")]
             poison: crate::actors::chaos::Poison::default(),
         };
-        start_couriers(tree, repository, settings)?;
+        start_couriers(tree, repository, phones, settings)?;
         start_housekeeping(tree, repository, &directory, settings)?;
         for site in ground.sites {
             stations.start_site(site)?;
@@ -120,7 +123,12 @@ impl Actors {
 }
 
 /// One for each way out; it has a carrier where its settings say where to.
-fn start_couriers(tree: &Tree, repository: &Handle<Repository>, settings: &Settings) -> Result<(), StartupError> {
+fn start_couriers(
+    tree: &Tree,
+    repository: &Handle<Repository>,
+    phones: &Arc<PhoneVault>,
+    settings: &Settings,
+) -> Result<(), StartupError> {
     let couriers = Couriers {
         repository: repository.clone(),
         settings: settings.delivery.clone(),
@@ -128,8 +136,8 @@ fn start_couriers(tree: &Tree, repository: &Handle<Repository>, settings: &Setti
     };
     let erp = erp::of(&settings.erp)?.map(|erp| Arc::new(ErpSync::new(erp)) as Arc<dyn Carrier>);
     couriers.start(tree, Route::Erp, erp)?;
-    couriers.start(tree, Route::Phones, None)?;
-    couriers.start(tree, Route::Messages, None)?;
+    couriers.start(tree, Route::Phones, Some(reach::push(settings, repository)?))?;
+    couriers.start(tree, Route::Messages, reach::messenger(settings, phones, repository)?)?;
     Ok(())
 }
 

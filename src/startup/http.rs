@@ -25,6 +25,7 @@ use super::{StartupError, actors::Actors};
 use crate::{
     actors::repository::Repository,
     config::{ServerSettings, Settings},
+    db::slip_share::ShareLimits,
     domain::phone_vault::PhoneVault,
     http::{
         Shared, app,
@@ -34,7 +35,7 @@ use crate::{
         limit::RateLimit,
         live::{ByAuth, Door},
         refresh::RefreshKey,
-        rules::Rules,
+        rules::{Reach, Rules},
         sessions::SignIn,
         throttle::Throttle,
         tokens::Tokens,
@@ -77,13 +78,13 @@ pub(super) fn shared(
     known: Arc<Auth>,
     repository: Handle<Repository>,
     actors: Actors,
+    phones: Arc<PhoneVault>,
     metrics: PrometheusHandle,
-) -> Result<Shared, StartupError> {
+) -> Shared {
     let auth = &settings.auth;
-    let phones = PhoneVault::new(keys.phones.iter().map(|(id, key)| (*id, *key)), keys.index)?;
     let cores = available_parallelism().map_or(1, usize::from);
     let limit = &settings.rate_limit;
-    Ok(Shared {
+    Shared {
         rules: Arc::new(rules(settings)),
         door: Arc::new(Door::new(
             Arc::new(ByAuth(Arc::clone(&known))),
@@ -101,7 +102,7 @@ pub(super) fn shared(
         }),
         rate_limit: Arc::new(RateLimit::new(limit.requests, limit.window)),
         in_flight: Arc::default(),
-        phones: Arc::new(phones),
+        phones,
         repository,
         tree: actors.links.directory.tree().clone(),
         sessions: actors.sessions,
@@ -109,7 +110,7 @@ pub(super) fn shared(
         stations: actors.stations,
         edge_keys: Arc::default(),
         metrics,
-    })
+    }
 }
 
 fn rules(settings: &Settings) -> Rules {
@@ -121,6 +122,14 @@ fn rules(settings: &Settings) -> Rules {
         allowed_hosts: server.allowed_hosts.clone(),
         trusted_proxies: server.trusted_proxies.clone(),
         time_zone: settings.site.time_zone,
+        reach: Reach {
+            sms: settings.sms.base_url.is_some(),
+            email: settings.mail.host.is_some(),
+            limits: ShareLimits {
+                by_driver: settings.share.per_driver.into(),
+                to_recipient: settings.share.per_recipient.into(),
+            },
+        },
     }
 }
 

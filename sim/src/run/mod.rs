@@ -3,10 +3,12 @@
 //! - [`child`]: a program that is kept running
 //! - [`pid_file`]: what a run that was killed left behind is ended by the next
 //! - [`folder`]: where everything of a run lies
+//! - [`services`]: the services of others that it brings along
 
 pub mod child;
 pub mod folder;
 pub mod pid_file;
+mod services;
 
 use std::{future::Future, net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
 
@@ -18,6 +20,7 @@ use tokio::{
 use self::{
     child::{Program, Running},
     folder::Folder,
+    services::Services,
 };
 use crate::{
     SimError,
@@ -34,6 +37,8 @@ use crate::{
 pub struct Programs {
     pub server: PathBuf,
     pub edge: PathBuf,
+    /// This one, for the services of others.
+    pub sim: PathBuf,
 }
 
 /// A run, before it starts.
@@ -47,6 +52,7 @@ pub struct Run {
 
 /// What runs, in the order in which it is started.
 struct Parts {
+    services: Services,
     server: Running,
     site: Option<Site>,
     edge: Option<Running>,
@@ -80,6 +86,7 @@ impl Programs {
         Ok(Self {
             server: beside("weighbridge")?,
             edge: beside("weighbridge-edge")?,
+            sim: this.clone(),
         })
     }
 }
@@ -94,15 +101,17 @@ impl Run {
             "starting the server with its own PostgreSQL; its data are in {}",
             data.display()
         ));
-        for name in [EDGE, SERVER] {
+        for name in [EDGE, SERVER, services::FCM, services::SMS] {
             if pid_file::end_leftover(&folder.path().join(format!("{name}.pid"))).await? {
                 say(&format!(
                     "the {name} of an earlier run was still there and has been ended"
                 ));
             }
         }
-        let server = self.server(&folder).await?.start();
+        let services = Services::start(&self.programs.sim, &folder).await?;
+        let server = self.server(&folder, services.environment()).await?.start();
         let mut parts = Parts {
+            services,
             server,
             site: None,
             edge: None,
@@ -125,7 +134,7 @@ impl Run {
         edge.ready().await?;
         say_welcome(&url, site, folder)?;
         site.clear_line().await?;
-        let mut traffic = site.let_trucks_in().await?;
+        let mut traffic = site.let_trucks_with_phones_in(folder.path()).await?;
         let lineup = traffic.lineup();
         let showing = screen::show(&site.yard, &lineup, traffic.news());
         tokio::select! {
@@ -133,24 +142,29 @@ impl Run {
             error = parts.server.failed() => Err(error),
             error = edge.failed() => Err(error),
             () = showing => Ok(()),
+            () = parts.services.show() => Ok(()),
         }
     }
 
-    async fn server(&self, folder: &Folder) -> Result<Program, SimError> {
+    async fn server(&self, folder: &Folder, services: Vec<(&'static str, String)>) -> Result<Program, SimError> {
         let login = folder.login()?;
         let listen = free_address(self.listen).await?;
         Ok(Program {
             name: SERVER,
             path: self.programs.server.clone(),
             arguments: vec!["serve".to_owned()],
-            environment: vec![
-                ("WEIGHBRIDGE__DATA_DIR", folder.server_data().display().to_string()),
-                ("WEIGHBRIDGE__SERVER__LISTEN", listen.to_string()),
-                ("WEIGHBRIDGE__BOOTSTRAP__ADMIN_LOGIN", login.login_id),
-                ("WEIGHBRIDGE__BOOTSTRAP__ADMIN_PASSWORD", login.password),
-                // A simulated office asks more often than any person would.
-                ("WEIGHBRIDGE__RATE_LIMIT__REQUESTS", "0".to_owned()),
-            ],
+            environment: [
+                services,
+                vec![
+                    ("WEIGHBRIDGE__DATA_DIR", folder.server_data().display().to_string()),
+                    ("WEIGHBRIDGE__SERVER__LISTEN", listen.to_string()),
+                    ("WEIGHBRIDGE__BOOTSTRAP__ADMIN_LOGIN", login.login_id),
+                    ("WEIGHBRIDGE__BOOTSTRAP__ADMIN_PASSWORD", login.password),
+                    // A simulated office asks more often than any person would.
+                    ("WEIGHBRIDGE__RATE_LIMIT__REQUESTS", "0".to_owned()),
+                ],
+            ]
+            .concat(),
             folder: folder.path().to_owned(),
             ready_within: SERVER_READY_WITHIN,
         })
@@ -188,7 +202,8 @@ impl Parts {
             None => Ok(()),
         };
         let server = self.server.stop().await;
-        edge.and(server)
+        let services = self.services.stop().await;
+        edge.and(server).and(services)
     }
 }
 
@@ -196,7 +211,7 @@ fn say_welcome(url: &str, site: &Site, folder: &Folder) -> Result<(), SimError> 
     let login = folder.login()?;
     say(&format!(
         "READY pid={} addr={}\n\n  server    {url}\n  login     {}\n  password  {}\n  faults    {} takes commands, `help` \
-         lists them\n  files     {} (truth.jsonl, server.log, edge.log)\n\n  Trucks arrive now. Ctrl-C stops all of it.\n",
+         lists them\n  files     {} (truth.jsonl, server.log, edge.log, fcm.out, sms.out)\n\n  Trucks arrive now. Ctrl-C stops all of it.\n",
         std::process::id(),
         url.trim_start_matches("http://"),
         login.login_id,

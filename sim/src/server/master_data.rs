@@ -6,7 +6,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use weighbridge_protocol::kilograms::json_number;
 
-use super::Server;
+use super::{Server, app::Account};
 use crate::{SimError, station::StationSpec, truck::Truck};
 
 /// A row by its id and name.
@@ -85,9 +85,16 @@ impl Server {
         Ok(self.post::<Made>("/vehicles", body).await?.id)
     }
 
-    pub async fn make_driver(&self, truck: &Truck, vehicle_id: i64) -> Result<i64, SimError> {
+    /// Makes a driver; the id, and the account of the app.
+    pub async fn make_driver(&self, truck: &Truck, vehicle_id: i64) -> Result<(i64, Option<Account>), SimError> {
+        #[derive(Deserialize)]
+        struct Made {
+            id: i64,
+            app_account: Option<Account>,
+        }
         let body = json!({ "name": truck.driver, "phone": truck.phone, "vehicle_ids": [vehicle_id] });
-        Ok(self.post::<Made>("/drivers", body).await?.id)
+        let made: Made = self.post("/drivers", body).await?;
+        Ok((made.id, made.app_account))
     }
 }
 

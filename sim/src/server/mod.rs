@@ -2,8 +2,10 @@
 //!
 //! - [`master_data`]: stations, the edge, vehicles, drivers
 //! - [`queue`]: the waiting line and the captures that wait for a decision
+//! - [`app`]: a driver's app
 //! - [`live`]: what the server tells by WebSocket
 
+pub mod app;
 pub mod live;
 pub mod master_data;
 pub mod queue;
@@ -29,7 +31,7 @@ pub struct Server {
 }
 
 /// Who signs in.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Deserialize, Serialize)]
 pub struct Login {
     pub login_id: String,
     pub password: String,

@@ -189,7 +189,11 @@ async fn take<S: Service>(asked: HttpRequest, body: Bytes, desk: Data<Desk<S>>) 
     let request = Request {
         at: Utc::now(),
         method: asked.method().to_string(),
-        path: asked.uri().to_string(),
+        // Over HTTP/2 the whole address comes with it.
+        path: asked
+            .uri()
+            .path_and_query()
+            .map_or_else(String::new, ToString::to_string),
         headers: asked.headers().clone(),
         body,
     };

@@ -3,6 +3,7 @@
 //! - [`driver`]: one truck's life
 //! - [`step`]: what a driver does next, a pure function of what the line says
 //! - [`lineup`]: the line, asked for when the server says that it changed
+//! - [`phones`]: the phones of drivers who have one
 //! - [`registry`]: the server's ids of trucks and drivers
 //! - [`staff`]: what people in the office do so that nobody waits for ever
 
@@ -10,6 +11,7 @@ mod driver;
 mod lineup;
 #[cfg(test)]
 mod office;
+mod phones;
 mod registry;
 mod staff;
 mod step;
@@ -19,7 +21,7 @@ use std::{sync::Arc, time::Duration};
 use tokio::{sync::broadcast, task::JoinSet};
 
 use self::{driver::Driver, registry::Registry};
-pub use self::{lineup::Lineup, staff::clear_line};
+pub use self::{lineup::Lineup, phones::Phones, staff::clear_line};
 use crate::{
     SimError,
     server::{
@@ -56,8 +58,13 @@ impl Traffic {
     ///
     /// # Errors
     /// Where the server does not answer, or does not let us in.
-    pub async fn start(yard: Arc<Yard>, server: Arc<Server>, spec: TrafficSpec) -> Result<Self, SimError> {
-        let registry = Arc::new(Registry::read(&server).await?);
+    pub async fn start(
+        yard: Arc<Yard>,
+        server: Arc<Server>,
+        spec: TrafficSpec,
+        phones: Option<Arc<Phones>>,
+    ) -> Result<Self, SimError> {
+        let registry = Arc::new(Registry::read(&server, phones).await?);
         let (news, _) = broadcast::channel(256);
         let lineup = Lineup::default();
         let mut tasks = JoinSet::new();

@@ -1,9 +1,10 @@
 //! The server's ids of trucks and drivers. Each is registered when it comes for the first time.
 
-use std::collections::HashMap;
+use std::{collections::HashMap, sync::Arc};
 
 use tokio::sync::Mutex;
 
+use super::phones::Phones;
 use crate::{
     SimError,
     server::{Server, master_data::Driver},
@@ -17,17 +18,20 @@ pub struct Registry {
     vehicles: Mutex<HashMap<String, i64>>,
     /// By vehicle.
     drivers: Mutex<HashMap<i64, i64>>,
+    /// Where drivers have some.
+    phones: Option<Arc<Phones>>,
 }
 
 impl Registry {
     /// What earlier days have registered.
-    pub async fn read(server: &Server) -> Result<Self, SimError> {
+    pub async fn read(server: &Server, phones: Option<Arc<Phones>>) -> Result<Self, SimError> {
         let vehicles = vehicles(server).await?;
         let of = |driver: Driver| driver.vehicle_ids.into_iter().map(move |vehicle| (vehicle, driver.id));
         let drivers = server.drivers().await?.into_iter().flat_map(of);
         Ok(Self {
             vehicles: Mutex::new(vehicles),
             drivers: Mutex::new(drivers.collect()),
+            phones,
         })
     }
 
@@ -49,12 +53,14 @@ impl Registry {
             },
         };
         let mut drivers = self.drivers.lock().await;
-        let driver = match drivers.get(&vehicle) {
-            Some(id) => *id,
-            None => *drivers
-                .entry(vehicle)
-                .or_insert(server.make_driver(truck, vehicle).await?),
+        let (driver, account) = match drivers.get(&vehicle) {
+            Some(id) => (*id, None),
+            None => server.make_driver(truck, vehicle).await?,
         };
+        drivers.insert(vehicle, driver);
+        if let Some(phones) = &self.phones {
+            phones.switch_on(driver, account);
+        }
         Ok((vehicle, driver))
     }
 }

@@ -54,7 +54,7 @@ async fn stays_of(
         trucks,
         away: Duration::from_secs(20),
     };
-    let mut traffic = Traffic::start(Arc::clone(&yard), server, spec).await.unwrap();
+    let mut traffic = Traffic::start(Arc::clone(&yard), server, spec, None).await.unwrap();
     let (mut events, news) = (yard.events(), traffic.news.clone());
     let ended = || {
         yard.truth()

@@ -16,7 +16,8 @@ pub use feed::{FeedServices, NotDone, NotTaken, PostedReading, RearmFed};
 use self::feed::Feed;
 use super::{
     edge_link::TellStation,
-    live::{Json, StationChanged, WeighingChanged, WeightChanged},
+    live::{DriverChanged, Json, StationChanged, WeighingChanged, WeightChanged},
+    position::completed,
     queue::StationFreed,
     repository::{Queries, Repository},
     screen::{RecordItem, StationItem, WeightItem},
@@ -86,6 +87,7 @@ pub struct Listeners {
     pub weights: Listener<WeightChanged>,
     pub stations: Listener<StationChanged>,
     pub weighings: Listener<WeighingChanged>,
+    pub drivers: Listener<DriverChanged>,
     pub line: Listener<StationFreed>,
 }
 
@@ -100,6 +102,8 @@ pub struct Indicator {
     feed: Feed,
     /// What was announced last: the same is not announced twice.
     shown: Option<StationItem>,
+    /// The record whose driver was told last that it is complete.
+    completed: Option<i64>,
     /// One look at a time; what happens meanwhile asks for another.
     looking: bool,
     look_again: bool,
@@ -124,6 +128,7 @@ impl Indicator {
             heard_at: None,
             feed: Feed::new(feed),
             shown: None,
+            completed: None,
             looking: false,
             look_again: false,
             #[cfg(feature = "chaos")]
@@ -312,25 +317,26 @@ impl Handler<StationTouched> for Indicator {
         }
         let repository = self.repository.clone();
         let reading = async move { repository.run_grouped(Items { ids: records }).await };
-        context.spawn(reading.into_actor(self).map(|items, indicator, _| {
-            match items {
-                Ok(items) => items
-                    .iter()
-                    .for_each(|item| announce_record(&indicator.listeners.weighings, item)),
-                Err(error) => warn!(station.id = indicator.station_id, "records cannot be shown: {error}"),
-            }
+        context.spawn(reading.into_actor(self).map(|items, indicator, _| match items {
+            Ok(items) => items.iter().for_each(|item| indicator.announce_record(item)),
+            Err(error) => warn!(station.id = indicator.station_id, "records cannot be shown: {error}"),
         }));
     }
 }
 
-fn announce_record(listener: &Listener<WeighingChanged>, item: &Item) {
-    match Json::of(&RecordItem::from(item)) {
-        Ok(json) => listener.announce(WeighingChanged {
-            site: item.site_id,
-            record: item.id,
-            item: json,
-        }),
-        Err(error) => warn!(record.id = item.id, "record cannot be shown: {error}"),
+impl Indicator {
+    fn announce_record(&mut self, item: &Item) {
+        match Json::of(&RecordItem::from(item)) {
+            Ok(json) => self.listeners.weighings.announce(WeighingChanged {
+                site: item.site_id,
+                record: item.id,
+                item: json,
+            }),
+            Err(error) => warn!(record.id = item.id, "record cannot be shown: {error}"),
+        }
+        if let Some(news) = completed(item).filter(|_| self.completed.replace(item.id) != Some(item.id)) {
+            self.listeners.drivers.announce(news);
+        }
     }
 }
 

@@ -15,7 +15,8 @@ use self::work::Work;
 use super::{
     directory::Directory,
     edge_link::ShowOnBoard,
-    live::{Json, QueueChanged},
+    live::{DriverChanged, Json, QueueChanged},
+    position::Positions,
     repository::{Queries, Repository},
     screen::QueueItem,
 };
@@ -91,6 +92,8 @@ pub struct Queue {
     repository: Handle<Repository>,
     directory: Directory,
     live: Listener<QueueChanged>,
+    drivers: Listener<DriverChanged>,
+    positions: Positions,
     /// What each station's line of its board was last asked to show.
     boards: BTreeMap<i64, Sign>,
     /// One look at a time; what happens meanwhile asks for another.
@@ -105,7 +108,7 @@ impl Queue {
         call_deadline: TimeDelta,
         repository: Handle<Repository>,
         directory: Directory,
-        live: Listener<QueueChanged>,
+        (live, drivers): (Listener<QueueChanged>, Listener<DriverChanged>),
     ) -> Self {
         Self {
             site_id,
@@ -113,6 +116,8 @@ impl Queue {
             repository,
             directory,
             live,
+            drivers,
+            positions: Positions::default(),
             boards: BTreeMap::new(),
             looking: false,
             look_again: false,
@@ -162,6 +167,9 @@ impl Queue {
                 entries,
             }),
             Err(error) => warn!(site.id = self.site_id, "the line cannot be shown: {error}"),
+        }
+        for changed in self.positions.changes(line) {
+            self.drivers.announce(changed);
         }
         for station in stations {
             self.show_on_board(station);

@@ -137,6 +137,7 @@ impl Work {
         );
         self.directory
             .touch_station(station_id, entry.record_id.into_iter().collect());
+        self.directory.announce_owed();
     }
 
     pub(super) async fn change(&self, change: LineChange) -> Result<Done, DbError> {
@@ -183,6 +184,7 @@ impl Work {
         }
         if let Some(station_id) = changed.station_id {
             self.directory.touch_station(station_id, Vec::new());
+            self.directory.announce_owed();
         }
     }
 

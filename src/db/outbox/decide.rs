@@ -61,7 +61,11 @@ impl Decide {
             }
             Decision::Discard => {
                 diesel::update(row)
-                    .set((dsl::state.eq("DISCARDED"), dsl::settled_at.eq(diesel::dsl::now)))
+                    .set((
+                        dsl::state.eq("DISCARDED"),
+                        dsl::settled_at.eq(diesel::dsl::now),
+                        dsl::payload.eq(dsl::payload.remove("sealed")),
+                    ))
                     .execute(conn)
                     .await?;
             }

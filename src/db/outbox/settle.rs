@@ -1,4 +1,5 @@
-//! What became of a message that was sent. Nothing is settled under a lease that has gone to another.
+//! What became of a message that was sent. Nothing is settled under a lease that has gone to another. What a settled message
+//! held sealed is wiped with it.
 
 use chrono::{DateTime, Duration, Utc};
 use diesel::{prelude::*, sql_types};
@@ -42,7 +43,8 @@ struct Settled {
 const SETTLE: &str = "\
     UPDATE outbox SET state = $3, last_error = $4, next_attempt_at = now() + $5 * interval '1 millisecond', \
       attempts = attempts + $6::integer, panics = panics + $7::integer, lease_owner = NULL, lease_until = NULL, \
-      settled_at = CASE WHEN $3 IN ('SENT', 'DISCARDED') THEN now() END \
+      settled_at = CASE WHEN $3 IN ('SENT', 'DISCARDED') THEN now() END, \
+      payload = CASE WHEN $3 IN ('SENT', 'DISCARDED') THEN payload - 'sealed' ELSE payload END \
     WHERE id = $1 AND state = 'LEASED' AND lease_term = $2 RETURNING kind, payload";
 
 impl Query for Settle {

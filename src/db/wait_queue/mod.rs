@@ -7,6 +7,7 @@
 //! - [`back`]: an entry comes back to the head of the line, or lets the next one go first
 //! - [`order`]: an entry is moved within the line
 //! - [`line`]: the line as people see it; [`estimate`]: how long it takes yet
+//! - [`stands`]: whether a driver is called again
 //! - [`held`]: an entry under its lock, and what comes of changing it; [`news`]: what drivers are told
 //!
 //! Locks are taken in the order of every transaction here: stations, entries, records, vehicles, counters.
@@ -21,6 +22,7 @@ pub mod leave;
 pub mod line;
 mod news;
 pub mod order;
+pub mod stands;
 
 pub use acknowledge::Acknowledge;
 pub(super) use back::to_head;
@@ -33,3 +35,4 @@ pub(super) use leave::withdraw_from;
 pub use leave::{Cancel, ExpireCalls, PauseDeadlines};
 pub use line::{Entry, EntryById, EntryOf, Line, Lines};
 pub use order::Move;
+pub use stands::CalledAgain;

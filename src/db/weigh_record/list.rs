@@ -27,6 +27,8 @@ pub struct Filter {
     pub plate: Option<String>,
     /// A part of the driver's name.
     pub driver_name: Option<String>,
+    /// This driver's alone.
+    pub driver_id: Option<i64>,
 }
 
 /// A page of the records that a filter leaves. Asked by the handlers of HTTP.
@@ -122,6 +124,9 @@ impl Filter {
     }
 
     async fn drivers(&self, conn: &mut AsyncPgConnection) -> Result<Option<Vec<i64>>, DbError> {
+        if let Some(driver) = self.driver_id {
+            return Ok(Some(vec![driver]));
+        }
         let Some(name) = &self.driver_name else { return Ok(None) };
         ids(conn, "SELECT id FROM driver WHERE position($1 in name) > 0", name)
             .await

@@ -4,13 +4,16 @@
 //! - [`detail`]: one record with its story
 //! - [`list`]: records of some days, by plate, driver or status
 //! - [`void`]: a record does not count any more
+//! - [`slip`]: a slip as its driver sees it
 
 pub mod detail;
 pub mod item;
 pub mod list;
+pub mod slip;
 pub mod void;
 
 pub use detail::{Detail, DetailOf};
 pub use item::{Item, Items, Newest};
 pub use list::{Filter, RecordsBetween};
+pub use slip::{Issuer, OwnSlip, SlipOf};
 pub use void::VoidRecord;

@@ -1,13 +1,17 @@
 //! What tests stand on.
 //!
+//! - [`cab`]: a driver's app
 //! - [`database`]: a database of its own for each test
 //! - [`folder`]: a folder of its own, which others may enter
 //! - [`link`]: an edge's end of the link to that server
 //! - [`server`]: a whole server, and a client that speaks to it
 //! - [`site`]: stations, trucks and drivers on that server
+//! - [`stand_in`]: the services of others
 
+pub mod cab;
 pub mod database;
 pub mod folder;
 pub mod link;
 pub mod server;
 pub mod site;
+pub mod stand_in;

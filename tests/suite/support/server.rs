@@ -148,6 +148,11 @@ impl Client {
         }
     }
 
+    /// Of somebody who is signed in.
+    pub fn token(&self) -> &str {
+        self.token.as_deref().unwrap()
+    }
+
     pub async fn try_sign_in(&self, login: &str, password: &str) -> Reply {
         let form = json!({"login_id": login, "password": password});
         self.post("/api/v1/auth/login", form).await

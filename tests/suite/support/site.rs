@@ -68,6 +68,10 @@ impl Site {
         self.server.address()
     }
 
+    pub const fn admin(&self) -> &Client {
+        &self.admin
+    }
+
     pub async fn get(&self, path: &str) -> Reply {
         self.admin.get(&format!("/api/v1{path}")).await
     }

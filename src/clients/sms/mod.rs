@@ -1,0 +1,139 @@
+//! Text messages, by the service that is configured: SOLAPI, which carries Kakao's 알림톡 too, or NAVER Cloud SENS.
+//!
+//! A service that took a message and whose answer is lost may send it twice when it is tried again: none of them knows a
+//! message by a key of ours.
+//!
+//! - [`solapi`], [`sens`]: the two services
+
+pub mod sens;
+pub mod solapi;
+
+use std::time::Duration;
+
+use hmac::{Hmac, KeyInit, Mac};
+use reqwest::{RequestBuilder, header::RETRY_AFTER};
+use serde_json::Value;
+use sha2::Sha256;
+
+use super::http::words;
+use crate::domain::{
+    delivery::{Outcome, answer},
+    phone::Phone,
+};
+
+/// Bytes that a short message takes, as networks count them: two a syllable, one a letter.
+const SHORT: usize = 90;
+
+/// Whoever sends text messages.
+#[derive(Debug)]
+pub enum Sms {
+    Solapi(solapi::Solapi),
+    Sens(sens::Sens),
+}
+
+impl Sms {
+    pub async fn send(&self, to: &Phone, text: &str) -> Outcome {
+        match self {
+            Self::Solapi(solapi) => solapi.text(to, text).await,
+            Self::Sens(sens) => sens.text(to, text).await,
+        }
+    }
+
+    /// The service that carries Kakao messages, where this one does and a channel is configured.
+    pub const fn kakao(&self) -> Option<&solapi::Solapi> {
+        match self {
+            Self::Solapi(solapi) if solapi.has_channel() => Some(solapi),
+            _ => None,
+        }
+    }
+}
+
+/// Sends it, and reads what the answer means for the message. Numbers and texts never stand in what went wrong.
+async fn sent(request: RequestBuilder) -> Outcome {
+    let response = match request.send().await {
+        Ok(response) => response,
+        Err(error) => return later(words(&error)),
+    };
+    let status = response.status().as_u16();
+    let asked = response
+        .headers()
+        .get(RETRY_AFTER)
+        .and_then(|value| value.to_str().ok());
+    let retry_after = answer::retry_after(asked);
+    let body: Value = match response.bytes().await {
+        Ok(body) => serde_json::from_slice(&body).unwrap_or_default(),
+        Err(error) => return later(words(&error)),
+    };
+    if answer::verdict(status) == answer::Verdict::Accepted {
+        let id = ["messageId", "requestId"].iter().find_map(|name| body[*name].as_str());
+        return Outcome::Sent {
+            response: serde_json::json!({ "id": id }),
+        };
+    }
+    let code = body["errorCode"].as_str().or_else(|| body["error"]["message"].as_str());
+    answer::failure(status, retry_after, code.unwrap_or_default())
+}
+
+fn later(why: String) -> Outcome {
+    Outcome::Retry { why, after: None }
+}
+
+/// `LMS` where a text is too long for `SMS`.
+fn kind(text: &str) -> &'static str {
+    let bytes = text.chars().map(|character| if character.is_ascii() { 1 } else { 2 });
+    if bytes.sum::<usize>() > SHORT { "LMS" } else { "SMS" }
+}
+
+fn signature(secret: &str, text: &str) -> Vec<u8> {
+    let mut block = [0; 64]; // HMAC hashes a longer key, and pads a shorter one with zeros.
+    let secret = secret.as_bytes();
+    if secret.len() > block.len() {
+        use sha2::Digest;
+        block[..32].copy_from_slice(&Sha256::digest(secret));
+    } else {
+        block[..secret.len()].copy_from_slice(secret);
+    }
+    let mut mac = <Hmac<Sha256> as KeyInit>::new(&block.into());
+    mac.update(text.as_bytes());
+    mac.finalize().into_bytes().to_vec()
+}
+
+/// Names the request's age in a service's own way.
+fn now() -> chrono::DateTime<chrono::Utc> {
+    chrono::Utc::now()
+}
+
+/// How a client of either is made.
+#[derive(Clone, Debug)]
+pub struct Access {
+    pub base_url: String,
+    pub key: String,
+    pub secret: secrecy::SecretString,
+    /// The number that is registered for sending, in digits.
+    pub sender: String,
+    pub timeout: Duration,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_long_text_becomes_a_long_message() {
+        assert_eq!(kind(&"가".repeat(45)), "SMS");
+        assert_eq!(kind(&"가".repeat(46)), "LMS");
+    }
+
+    #[test]
+    fn a_secret_of_any_length_signs() {
+        // RFC 4231, test cases 2 and 6.
+        let hex = |bytes: Vec<u8>| super::solapi::hex(&bytes);
+        assert_eq!(
+            hex(signature("Jefe", "what do ya want for nothing?")),
+            "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843"
+        );
+        let long = signature(&"k".repeat(131), "x");
+        assert_eq!(long.len(), 32);
+        assert_ne!(long, signature(&"k".repeat(130), "x"));
+    }
+}
