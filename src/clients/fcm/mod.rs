@@ -8,7 +8,7 @@ pub mod answer;
 
 use std::{path::Path, time::Duration};
 
-use reqwest::{Client, StatusCode, header::RETRY_AFTER};
+use reqwest::Client;
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -18,6 +18,7 @@ use self::{
 };
 use super::{
     http::{builder, words},
+    reply,
     token::{Granted, TokenCache},
 };
 
@@ -37,6 +38,7 @@ struct Grant {
 }
 
 const GRANT: &str = "urn:ietf:params:oauth:grant-type:jwt-bearer";
+const UNAUTHORIZED: u16 = 401;
 /// The first retry after no answer, or after an error of FCM's own.
 const WAIT_AFTER_TROUBLE: Duration = Duration::from_secs(10);
 
@@ -82,25 +84,16 @@ impl Fcm {
             Err(why) => return Attempt::Done(Sent::later(why, None)),
         };
         let request = self.http.post(&self.send_url).bearer_auth(&token).json(message);
-        let response = match request.send().await {
-            Ok(response) => response,
-            Err(error) => return Attempt::Done(Sent::later(words(&error), Some(WAIT_AFTER_TROUBLE))),
+        let reply = match reply::send(request).await {
+            Ok(reply) => reply,
+            Err(error) => return Attempt::Done(Sent::later(error.to_string(), Some(WAIT_AFTER_TROUBLE))),
         };
-        let status = response.status();
-        let asked = response
-            .headers()
-            .get(RETRY_AFTER)
-            .and_then(|value| value.to_str().ok());
-        let retry_after = asked.and_then(|text| text.trim().parse().ok()).map(Duration::from_secs);
-        let body = match response.bytes().await {
-            Ok(body) => serde_json::from_slice(&body).unwrap_or(Value::Null),
-            Err(error) => return Attempt::Done(Sent::later(words(&error), Some(WAIT_AFTER_TROUBLE))),
-        };
-        if status == StatusCode::UNAUTHORIZED && answer::fcm_code(&body).is_none() {
+        let body = reply.json().unwrap_or(Value::Null);
+        if reply.status == UNAUTHORIZED && answer::fcm_code(&body).is_none() {
             self.token.forget(&token).await;
             return Attempt::Unauthenticated;
         }
-        Attempt::Done(answer::read(status.as_u16(), retry_after, &body))
+        Attempt::Done(answer::read(reply.status, reply.retry_after(), &body))
     }
 
     async fn ask_for_token(&self) -> Result<Granted, String> {
@@ -109,23 +102,12 @@ impl Fcm {
             .assertion(chrono::Utc::now())
             .map_err(|error| error.to_string())?;
         let form = [("grant_type", GRANT), ("assertion", assertion.as_str())];
-        let cannot = |error: reqwest::Error| format!("no access token for FCM: {}", words(&error));
-        let response = self
-            .http
-            .post(&self.account.token_uri)
-            .form(&form)
-            .send()
+        let request = self.http.post(&self.account.token_uri).form(&form);
+        let reply = reply::send(request)
             .await
-            .map_err(cannot)?;
-        let status = response.status();
-        let body = response.bytes().await.map_err(cannot)?;
-        if !status.is_success() {
-            let said: Value = serde_json::from_slice(&body).unwrap_or(Value::Null);
-            let why = said["error_description"]
-                .as_str()
-                .or_else(|| said["error"].as_str())
-                .unwrap_or_default();
-            return Err(format!("no access token for FCM: {status} {why}"));
+            .map_err(|error| format!("no access token for FCM: {error}"))?;
+        if reply.status != 200 {
+            return Err(format!("no access token for FCM: {} {}", reply.status, reply.quoted()));
         }
         let grant: Grant = serde_json::from_slice(&body)
             .map_err(|error| format!("no access token for FCM: its answer has {error}"))?;

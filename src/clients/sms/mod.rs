@@ -11,11 +11,10 @@ pub mod solapi;
 use std::time::Duration;
 
 use hmac::{Hmac, KeyInit, Mac};
-use reqwest::{RequestBuilder, header::RETRY_AFTER};
-use serde_json::Value;
+use reqwest::RequestBuilder;
 use sha2::Sha256;
 
-use super::http::words;
+use super::reply;
 use crate::domain::{
     delivery::{Outcome, answer},
     phone::Phone,
@@ -48,34 +47,22 @@ impl Sms {
     }
 }
 
-/// Sends it, and reads what the answer means for the message. Numbers and texts never stand in what went wrong.
+/// Sends it, and reads what the answer means for the message. Numbers and texts never stand in what went wrong: of a
+/// refusal only its code is kept.
 async fn sent(request: RequestBuilder) -> Outcome {
-    let response = match request.send().await {
-        Ok(response) => response,
-        Err(error) => return later(words(&error)),
+    let reply = match reply::send(request).await {
+        Ok(reply) => reply,
+        Err(error) => return error.into(),
     };
-    let status = response.status().as_u16();
-    let asked = response
-        .headers()
-        .get(RETRY_AFTER)
-        .and_then(|value| value.to_str().ok());
-    let retry_after = answer::retry_after(asked);
-    let body: Value = match response.bytes().await {
-        Ok(body) => serde_json::from_slice(&body).unwrap_or_default(),
-        Err(error) => return later(words(&error)),
-    };
-    if answer::verdict(status) == answer::Verdict::Accepted {
+    let body = reply.json().unwrap_or_default();
+    if answer::verdict(reply.status) == answer::Verdict::Accepted {
         let id = ["messageId", "requestId"].iter().find_map(|name| body[*name].as_str());
         return Outcome::Sent {
             response: serde_json::json!({ "id": id }),
         };
     }
     let code = body["errorCode"].as_str().or_else(|| body["error"]["message"].as_str());
-    answer::failure(status, retry_after, code.unwrap_or_default())
-}
-
-fn later(why: String) -> Outcome {
-    Outcome::Retry { why, after: None }
+    answer::failure(reply.status, reply.retry_after(), code.unwrap_or_default())
 }
 
 /// `LMS` where a text is too long for `SMS`.
