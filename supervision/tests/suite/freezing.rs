@@ -237,6 +237,7 @@ async fn the_longest_silence_is_that_of_the_thread_that_stands_still() {
     });
     let arbiter = Arbiter::new().handle();
     tree.bind("sockets", arbiter.clone());
+    tree.bind("others", Arbiter::new().handle());
     let (let_go, hold) = mpsc::channel::<()>();
     let limit = Duration::from_millis(200);
     wait_for(|| tree.longest_silence() < limit / 2).await;
