@@ -69,7 +69,7 @@ pub fn forecast(scales: &[Scale], line: &[InLine], services: &[u32]) -> Vec<Opti
     for play in 0..PLAYS {
         let called = Play {
             scales,
-            services: &services,
+            services: &resampled(&services, play),
             number: play,
         };
         for (waits, at) in waits.iter_mut().zip(called.run(line)) {
@@ -77,6 +77,18 @@ pub fn forecast(scales: &[Scale], line: &[InLine], services: &[u32]) -> Vec<Opti
         }
     }
     waits.into_iter().map(quantiles).collect()
+}
+
+/// As many of these times, drawn anew: what was seen of late is itself a matter of chance, and a long line adds that up.
+fn resampled(services: &[u32], play: u64) -> Vec<u32> {
+    let count = u64::try_from(services.len()).unwrap_or(1).max(1);
+    let draw = |n: u64| {
+        let at = scramble(scramble(n.wrapping_add(1 << 62)) ^ scramble(play)) % count;
+        usize::try_from(at).ok().and_then(|at| services.get(at)).copied()
+    };
+    let mut drawn: Vec<u32> = (0..count).filter_map(draw).collect();
+    drawn.sort_unstable();
+    drawn
 }
 
 fn quantiles(mut waits: Vec<u32>) -> Option<Forecast> {
