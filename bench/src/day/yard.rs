@@ -36,7 +36,7 @@ impl Told {
 
 /// Seconds of a day that the gate is open.
 const OPEN_FOR: u32 = 12 * 3600;
-/// Mean and spread of a weighing, from call to leaving, as `facts.md` has them.
+/// Mean and spread of a weighing, from call to leaving, in seconds and as the logarithm has it.
 const MEAN_SERVICE: f64 = 180.0;
 const SPREAD: f64 = 0.42;
 /// Who does not follow his call keeps the scale for so long.
@@ -118,7 +118,7 @@ impl Yard {
                 1 => Some("IN"),
                 _ => None,
             };
-            let again = truck % 3 == 0;
+            let again = truck.is_multiple_of(3);
             self.happens(at, Event::CheckIn { direction, again });
         }
         let closed = self.between(0, OPEN_FOR);
