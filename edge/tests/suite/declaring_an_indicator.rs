@@ -31,7 +31,8 @@ fn written(text: &str) -> tempfile::NamedTempFile {
 
 #[test]
 fn a_station_weighs_by_a_declaration_beside_its_configuration() {
-    let site = Site::new().with_file("acme.toml", ACME);
+    let site = Site::new();
+    site.write("acme.toml", ACME);
     let port = site.port();
     let site = site.with_indicator(&port, "./acme.toml");
     site.deck.says(Says::Bytes(b"K1S0000000kg\r\n".to_vec()));
@@ -82,7 +83,8 @@ fn a_mistake_in_it_is_named_with_file_line_and_key_wherever_it_is_used() {
         assert_eq!(output.status.code(), Some(64), "{said}");
         assert!(said.contains(&expected), "{arguments:?}: {said}");
     }
-    let site = Site::new().with_file("acme.toml", &wrong);
+    let site = Site::new();
+    site.write("acme.toml", &wrong);
     let port = site.port();
     let mut edge = site.with_indicator(&port, "acme.toml").launch();
     assert_eq!(edge.finished(), 64);

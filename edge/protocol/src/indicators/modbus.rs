@@ -106,7 +106,7 @@ impl Registers {
         let device = field("device", 1);
         let byte_count = request.count * 2;
         let mut reply = vec![device.clone(), Token::Bytes(vec![request.function, byte_count])];
-        reply.extend(self.contents(&request));
+        reply.extend(self.contents(request));
         reply.push(Token::Check);
         let exception = vec![
             device,
@@ -133,7 +133,7 @@ impl Registers {
     }
 
     /// The fields of the reply, register by register.
-    fn contents(&self, request: &ReadRequest) -> Vec<Token> {
+    fn contents(&self, request: ReadRequest) -> Vec<Token> {
         let first = usize::from(request.first);
         let (mut at, end) = (first, first + usize::from(request.count));
         let mut tokens = Vec::new();

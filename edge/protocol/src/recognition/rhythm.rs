@@ -132,8 +132,10 @@ fn promise(anchors: &[Option<u8>], turn: usize, bytes: &[u8]) -> u32 {
         _ => 0,
     };
     // Whoever records an indicator that was asked has whole answers.
-    let whole =
-        bytes.len() % len == 0 && first.is_some() && bytes.first().copied() == first && bytes.last().copied() == last;
+    let whole = bytes.len().is_multiple_of(len)
+        && first.is_some()
+        && bytes.first().copied() == first
+        && bytes.last().copied() == last;
     begins + ends + if whole { 3 } else { 0 }
 }
 

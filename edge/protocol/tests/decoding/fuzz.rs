@@ -22,7 +22,7 @@ impl Chance {
     }
 
     fn below(&mut self, limit: usize) -> usize {
-        usize::try_from(self.next() % (limit.max(1) as u64)).unwrap()
+        usize::try_from(self.next() % (limit.max(1) as u64)).unwrap_or(0)
     }
 
     fn one<'a, T>(&mut self, list: &'a [T]) -> &'a T {
@@ -41,7 +41,7 @@ impl Chance {
     /// Frames of the family one after the other, many of them damaged, with noise between them.
     fn stream(&mut self, of: &[&'static Sample]) -> Vec<u8> {
         let mut bytes = Vec::new();
-        for _ in 0..1 + self.below(12) {
+        for _ in 0..=self.below(12) {
             let mut frame = self.one(of).bytes.clone();
             for _ in 0..self.below(3) {
                 self.damage(&mut frame);

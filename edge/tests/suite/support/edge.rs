@@ -76,12 +76,6 @@ impl Site {
         format!("serial://{}", self.deck.device.display())
     }
 
-    /// A file beside the configuration.
-    pub fn with_file(self, name: &str, text: &str) -> Self {
-        std::fs::write(self.folder.path().join(name), text).unwrap();
-        self
-    }
-
     pub fn with_option(mut self, line: &str) -> Self {
         writeln!(self.options, "{line}").unwrap();
         self

@@ -5,6 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::{check::Check, number::Weight};
 use crate::indicators::Terminator;
 
+/// What the values of a status mean, in the declaration's words.
+pub type Meanings = Vec<(Vec<u8>, &'static str)>;
+
 /// One stretch of a frame.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Piece {
@@ -15,7 +18,7 @@ pub enum Piece {
     Unit(usize),
     Words {
         name: &'static str,
-        means: Vec<(Vec<u8>, &'static str)>,
+        means: Meanings,
         /// Whether the meanings follow from what the weight did meanwhile, and not from a convention.
         guessed: bool,
     },
@@ -198,12 +201,7 @@ impl Table<'_> {
     }
 
     /// What each value says of the motion, and in how many frames that was seen.
-    fn meanings(
-        &self,
-        start: usize,
-        end: usize,
-        motion: &[Option<bool>],
-    ) -> Option<(Vec<(Vec<u8>, &'static str)>, usize)> {
+    fn meanings(&self, start: usize, end: usize, motion: &[Option<bool>]) -> Option<(Meanings, usize)> {
         let mut seen: BTreeMap<&[u8], [usize; 2]> = BTreeMap::new();
         for (frame, moves) in self.frames.iter().zip(motion) {
             let counts = seen.entry(frame.get(start..end)?).or_default();
@@ -229,7 +227,7 @@ impl Table<'_> {
             agreed += if word == "no weight" { 0 } else { still.max(moving) };
             (value.to_vec(), word)
         };
-        let means: Vec<(Vec<u8>, &'static str)> = seen.into_iter().map(&mut meaning).collect();
+        let means: Meanings = seen.into_iter().map(&mut meaning).collect();
         let has = |word: &str| means.iter().any(|(_, meaning)| *meaning == word);
         let labelled = motion.iter().flatten().count();
         (has("stable") && has("moving") && agreed * 100 >= labelled * AGREED).then_some((means, agreed))

@@ -15,40 +15,41 @@ pub fn declaration(brief: &Brief, layout: &[Piece], weight: &Weight, check: Opti
         _ => None,
     });
     let words: Vec<String> = layout.iter().map(|piece| word(piece, weight)).collect();
-    let mut text = format!(
+    let mut text = vec![format!(
         "id = \"{id}\"\ntitle = \"{id}, learned\"\nmaker = \"unknown\"\nsource = \"learned from {frames} recorded frames\"\n\
          checked = \"inferred\"\nline = \"{line}\"\n",
         id = brief.id,
         line = brief.line
-    );
+    )];
     if let Some(end) = terminator {
-        text += &format!("terminator = \"{}\"\n", end.name());
+        text.push(format!("terminator = \"{}\"\n", end.name()));
     }
     if let Some(check) = check {
-        text += &format!("checksum = \"{}\"\n", check.kind.name());
+        text.push(format!("checksum = \"{}\"\n", check.kind.name()));
         if !check.kind.states_its_range() {
             let last = check.over.last.map_or_else(String::new, |last| last.to_string());
-            text += &format!("checksum_over = \"{}-{last}\"\n", check.over.first);
+            text.push(format!("checksum_over = \"{}-{last}\"\n", check.over.first));
         }
     }
     if let Some(request) = &brief.ask {
-        text += &format!("\n[poll]\nsend = \"{}\"\nevery_ms = 200\n", literal(request));
+        text.push(format!("\n[poll]\nsend = \"{}\"\nevery_ms = 200\n", literal(request)));
     }
-    text += &format!("\n[[frame]]\nlayout = \"{}\"\n", words.join(" "));
+    text.push(format!("\n[[frame]]\nlayout = \"{}\"\n", words.join(" ")));
     if weight.decimals > 0 {
         let plural = if weight.decimals == 1 { "" } else { "s" };
-        text += &format!("means = \"{} decimal{plural}\"\n", weight.decimals);
+        text.push(format!("means = \"{} decimal{plural}\"\n", weight.decimals));
     }
-    text += match weight.writing {
-        Writing::Text => "",
-        Writing::Reversed => "\n[field.weight]\nreversed = true\n",
-        Writing::Bcd => "\n[field.weight]\nform = \"bcd\"\n",
-        Writing::Binary => "\n[field.weight]\nform = \"binary\"\n",
-    };
-    for piece in layout {
-        text += &field(piece);
-    }
-    text
+    text.push(
+        match weight.writing {
+            Writing::Text => "",
+            Writing::Reversed => "\n[field.weight]\nreversed = true\n",
+            Writing::Bcd => "\n[field.weight]\nform = \"bcd\"\n",
+            Writing::Binary => "\n[field.weight]\nform = \"binary\"\n",
+        }
+        .to_owned(),
+    );
+    text.extend(layout.iter().map(field));
+    text.concat()
 }
 
 /// One word of a layout.
