@@ -109,7 +109,7 @@ impl Fcm {
         if reply.status != 200 {
             return Err(format!("no access token for FCM: {} {}", reply.status, reply.quoted()));
         }
-        let grant: Grant = serde_json::from_slice(&body)
+        let grant: Grant = serde_json::from_slice(&reply.body)
             .map_err(|error| format!("no access token for FCM: its answer has {error}"))?;
         Ok(Granted {
             token: grant.access_token,
