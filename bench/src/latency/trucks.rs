@@ -42,7 +42,7 @@ const AFTER_THE_CALL: Duration = Duration::from_millis(100);
 pub(super) async fn weigh(arranged: &mut Arranged, trucks: u32) -> anyhow::Result<Measurement> {
     let truck = Truck::new(Chance::of_seed(1), 1, Habits::default());
     let vehicle = arranged.site.api.make_vehicle(&truck).await?;
-    let driver = arranged.site.api.make_driver(&truck, vehicle).await?;
+    let (driver, _) = arranged.site.api.make_driver(&truck, vehicle).await?;
     let settling_frame = settling_frame()?;
     let (mut committed, mut completed) = (Vec::new(), Vec::new());
     for number in 0..trucks {

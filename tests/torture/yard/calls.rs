@@ -29,7 +29,7 @@ pub async fn register(world: &World, count: usize) -> Vec<Known> {
     let trucks = (1..).map(|number| world.site.yard.truck(number));
     for truck in trucks.filter(|truck| truck.habit == Habit::OnePass).take(count) {
         let vehicle = world.client.make_vehicle(&truck).await.unwrap();
-        let driver = world.client.make_driver(&truck, vehicle).await.unwrap();
+        let (driver, _) = world.client.make_driver(&truck, vehicle).await.unwrap();
         known.push(Known { truck, vehicle, driver });
     }
     known
