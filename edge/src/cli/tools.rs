@@ -53,7 +53,7 @@ pub(super) struct Monitor {
     /// A protocol's id (`weighbridge-edge protocols` lists them), or the file of your own declaration.
     #[arg(long, value_name = "ID|FILE.toml")]
     protocol: String,
-    /// A choice of the site, such as terminator=CR or dwell_ms=500; may be given several times.
+    /// A choice of the site, such as `terminator=CR` or `dwell_ms=500`; may be given several times.
     #[arg(long = "set", value_name = "KEY=VALUE")]
     settings: Vec<String>,
 }

@@ -87,6 +87,5 @@ fn text(proposal: &Proposal, bytes: usize) -> String {
     }));
     lines.extend(proposal.remarks.iter().map(|remark| format!("Look at: {remark}.")));
     lines.push("Correct title, maker and source, then: weighbridge-edge check --protocol THIS_FILE.toml".to_owned());
-    let comments: String = lines.iter().map(|line| format!("# {line}\n")).collect();
-    comments + &proposal.toml
+    format!("# {}\n{}", lines.join("\n# "), proposal.toml)
 }

@@ -127,8 +127,12 @@ impl Shown {
                 .draw(&picture.lines(clock.mono_ms(), screen.size()))
                 .map(|()| true),
             Self::Lines => {
-                let lines: String = picture.news().iter().map(|line| format!("{line}\n")).collect();
-                cli::is_read(&lines)
+                let mut lines = picture.news();
+                // So that the last one ends its line, and nothing is nothing.
+                if !lines.is_empty() {
+                    lines.push(String::new());
+                }
+                cli::is_read(&lines.join("\n"))
             }
         }
     }

@@ -45,6 +45,7 @@ const KEPT: usize = 200;
 const LATELY_MS: i64 = 3000;
 const DRAW_EVERY_MS: i64 = 100;
 const BARS: [char; 8] = ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
+const HIGHEST_BAR: i64 = 7;
 /// Bytes in a row of the hex view.
 const ROW: usize = 16;
 
@@ -273,8 +274,7 @@ fn sparkline(curve: &VecDeque<Kilograms>, width: usize) -> String {
     };
     let span = (high - low).max(1);
     let bar = |weight: &i64| {
-        let step = (weight - low) * (BARS.len() as i64 - 1) / span;
-        usize::try_from(step)
+        usize::try_from((weight - low) * HIGHEST_BAR / span)
             .ok()
             .and_then(|step| BARS.get(step))
             .copied()
