@@ -13,7 +13,7 @@ use super::{ConfigError, Settings, checks};
 const DEFAULTS: &str = include_str!("../../config/default.toml");
 const PREFIX: &str = "WEIGHBRIDGE__";
 /// Settings whose value is never shown.
-const SECRETS: [&str; 4] = [
+const SECRETS: [&str; 6] = [
     "database.url",
     "bootstrap.admin_password",
     "erp.client_secret",
