@@ -26,6 +26,8 @@ const FEWEST: usize = 3;
 const ANCHORED: usize = 80;
 /// and a rhythm is one if it covers so many of a hundred bytes.
 const COVERED: usize = 40;
+/// Marks that cover so many of a hundred bytes of the best one's compete with it.
+const AS_MANY: usize = 90;
 
 const STX: u8 = 2;
 const ETX: u8 = 3;
@@ -36,14 +38,20 @@ const CR: u8 = b'\r';
 impl Rhythm {
     /// The rhythm of these bytes; None where nothing repeats.
     pub fn find(bytes: &[u8]) -> Option<Self> {
-        let marks = (0..=u8::MAX).filter_map(|byte| Mark::of(byte, bytes));
-        let best = marks.max_by_key(|mark| (mark.covered, mark.byte < b' ', !mark.byte.is_ascii_alphanumeric()))?;
+        let marks: Vec<Mark> = (0..=u8::MAX).filter_map(|byte| Mark::of(byte, bytes)).collect();
+        let most = marks.iter().map(|mark| mark.covered).max()?;
+        // A separator that stands twice in each frame repeats as well, but what lies between does not.
+        let nearly_all = marks.into_iter().filter(|mark| mark.covered * 100 >= most * AS_MANY);
+        let best = nearly_all.max_by_key(|mark| {
+            let marks = (mark.byte < b' ', !mark.byte.is_ascii_alphanumeric());
+            (mark.steadiness(bytes), mark.covered, marks)
+        })?;
         if best.covered * 100 < bytes.len() * COVERED {
             return None;
         }
         let len = best.len;
         let marked = positions(best.byte, bytes);
-        let whole: Vec<&[u8]> = marked.iter().filter_map(|at| bytes.get(*at..at + len)).collect();
+        let whole = best.frames(bytes);
         let anchors = anchors(&whole, len);
         let turn = (0..len).max_by_key(|turn| (promise(&anchors, *turn, bytes), std::cmp::Reverse(*turn)))?;
         let mut starts: Vec<usize> = marked
@@ -92,6 +100,18 @@ impl Mark {
             })
             .max_by_key(|mark| (mark.covered, std::cmp::Reverse(mark.len)))
     }
+
+    fn frames<'b>(&self, bytes: &'b [u8]) -> Vec<&'b [u8]> {
+        let marked = positions(self.byte, bytes);
+        marked.iter().filter_map(|at| bytes.get(*at..at + self.len)).collect()
+    }
+
+    /// Columns of a hundred that are the same in nearly every frame.
+    fn steadiness(&self, bytes: &[u8]) -> usize {
+        let frames = self.frames(bytes);
+        let steady = (0..self.len).filter(|column| usual(&frames, *column).is_some()).count();
+        steady * 100 / self.len
+    }
 }
 
 fn positions(byte: u8, bytes: &[u8]) -> Vec<usize> {
@@ -100,16 +120,18 @@ fn positions(byte: u8, bytes: &[u8]) -> Vec<usize> {
 
 /// For each column, counted from the mark, the control character or punctuation that stands there in nearly every frame.
 fn anchors(frames: &[&[u8]], len: usize) -> Vec<Option<u8>> {
-    let anchor = |column: usize| {
-        let mut counts = [0_usize; 256];
-        for frame in frames {
-            counts[usize::from(frame[column])] += 1;
-        }
-        let (byte, count) = (0..=u8::MAX).zip(counts).max_by_key(|(_, count)| *count)?;
-        let marks = !byte.is_ascii_alphanumeric() && !b" +-.".contains(&byte);
-        (marks && count * 100 >= frames.len() * ANCHORED).then_some(byte)
-    };
+    let anchor = |column| usual(frames, column).filter(|byte| !byte.is_ascii_alphanumeric() && !b" +-.".contains(byte));
     (0..len).map(anchor).collect()
+}
+
+/// The byte that nearly every frame has in this column.
+fn usual(frames: &[&[u8]], column: usize) -> Option<u8> {
+    let mut counts = [0_usize; 256];
+    for frame in frames {
+        counts[usize::from(frame[column])] += 1;
+    }
+    let (byte, count) = (0..=u8::MAX).zip(counts).max_by_key(|(_, count)| *count)?;
+    (count * 100 >= frames.len() * ANCHORED).then_some(byte)
 }
 
 /// How much speaks for a frame that begins at this column.

@@ -18,7 +18,7 @@ pub struct Picture {
     decoder: Decoder,
     scale: Rehearsal,
     began_ms: Option<i64>,
-    drawn_ms: i64,
+    drawn_ms: Option<i64>,
     trouble: Option<String>,
     recent: VecDeque<u8>,
     frames: VecDeque<String>,
@@ -57,7 +57,7 @@ impl Picture {
             decoder,
             scale,
             began_ms: None,
-            drawn_ms: i64::MIN,
+            drawn_ms: None,
             trouble: None,
             recent: VecDeque::new(),
             frames: VecDeque::new(),
@@ -108,8 +108,8 @@ impl Picture {
     }
 
     /// Whether it is time to draw again.
-    pub const fn is_due(&self, t_ms: i64) -> bool {
-        t_ms - self.drawn_ms >= DRAW_EVERY_MS || self.drawn_ms == i64::MIN
+    pub fn is_due(&self, t_ms: i64) -> bool {
+        self.drawn_ms.is_none_or(|drawn_ms| t_ms - drawn_ms >= DRAW_EVERY_MS)
     }
 
     fn note(&mut self, t_ms: i64, decoded: Result<Reading, Garbled>) {
@@ -149,7 +149,7 @@ impl Picture {
 
     /// The picture in so many columns and rows.
     pub fn lines(&mut self, t_ms: i64, (columns, rows): (usize, usize)) -> Vec<String> {
-        self.drawn_ms = t_ms;
+        self.drawn_ms = Some(t_ms);
         self.lately.retain(|(at, _)| t_ms - at < LATELY_MS);
         let mut lines = vec![self.title.clone(), String::new()];
         lines.extend(self.figures());

@@ -41,11 +41,15 @@ impl Line {
                 .build()
                 .unwrap();
             runtime.block_on(async {
-                // Both are kept: without its other end open the pty would be hung up whenever a program closes it.
                 let (master, mut slave) = SerialStream::pair().unwrap();
                 slave.set_exclusive(false).unwrap();
-                named.send(slave.name().unwrap()).unwrap();
+                let name = slave.name().unwrap();
+                // Without its other end open the pty would be hung up whenever a program closes it; this end locks nothing.
+                let kept = File::open(&name).unwrap();
+                drop(slave);
+                named.send(name).unwrap();
                 play(master, &told, says).await;
+                drop(kept);
             });
         }));
         let device = PathBuf::from(name.recv().unwrap());
