@@ -82,9 +82,10 @@ impl Housekeeping {
 
     fn note(&mut self, term: Option<i64>) {
         if term != self.term {
-            match term {
-                Some(term) => info!("this server leads, in term {term}"),
-                None => info!("another server leads"),
+            if let Some(term) = term {
+                info!("this server leads, in term {term}");
+            } else {
+                info!("another server leads");
             }
             metrics::gauge!("leader").set(if term.is_some() { 1.0 } else { 0.0 });
         }

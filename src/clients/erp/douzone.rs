@@ -78,7 +78,7 @@ impl Dialect for Douzone {
     fn sign(&self, path: &str, token: &str, stamp: &Stamp) -> HeaderMap {
         let transaction = stamp.transaction.simple().to_string();
         let timestamp = stamp.at.timestamp().to_string();
-        let said = format!("{}{transaction}{timestamp}{path}", token);
+        let said = format!("{token}{transaction}{timestamp}{path}");
         let signature = signature(self.hash_key.expose_secret(), &said);
         let headers = [
             ("callername", self.caller_name.as_str()),
