@@ -29,6 +29,7 @@ const ONLY_IN: [(&str, &[&str]); 5] = [
             "src/http",
             "src/actors/edge_socket.rs",
             "src/startup",
+            "sim/src/stand_in",
         ],
     ),
     ("rusqlite", &["edge/src/buffer"]),

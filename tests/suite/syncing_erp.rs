@@ -22,13 +22,14 @@ async fn a_weighing_reaches_the_erp_with_all_that_it_needs_and_its_answer_is_on_
          INSERT INTO company (name) VALUES ('한빛운수'); UPDATE vehicle SET company_id = 1",
     )
     .await;
-    let (station, mut clock) = (site.stations[0], Clock::now());
+    let station = site.stations[0];
     let body = serde_json::json!({
         "driver_id": truck.driver, "vehicle_id": truck.vehicle, "product_id": 1, "customer_id": 1, "direction": "OUT",
     });
     site.post("/queue", body).await.done();
     site.call_next(station).await.done();
-    site.weigh(station, 15_990, &mut clock).await;
+    // It drives on after it was called, also where calling takes long.
+    site.weigh(station, 15_990, &mut Clock::now()).await;
     let applied = erp.applied(1).await;
     let told = &applied[0]["body"];
     for (name, expected) in [
@@ -195,7 +196,7 @@ async fn an_erp_that_was_down_gets_all_that_waited_and_is_not_run_over() {
     let office = Office::start(&erp, &[("delivery.breaker_rest", "100ms")]).await;
     owe_slips(&office.site, 1..=300).await;
     office
-        .until("SELECT count(*) FROM outbox WHERE last_error LIKE '503%'", 5)
+        .until("SELECT least(count(*), 5) FROM outbox WHERE last_error LIKE '503%'", 5)
         .await;
     office.site.execute("SELECT pg_sleep(1)").await;
     let asked = erp.book().await.iter().filter(|line| line["status"] == 503).count();

@@ -206,7 +206,7 @@ pub fn void_row(slip_number: &str, revision: usize, first: &str) -> String {
     let payload = json!({
         "record_id": 1, "site_id": 1, "day": "2026-01-25", "slip_number": slip_number, "revision": revision,
         "weighed_at": "2026-01-25T05:30:00.000Z", "voided_at": "2026-01-25T06:30:00.000Z", "reason": "정정",
-        "product_code": "P1", "customer_code": null, "gross_kg": "15990.5", "tare_kg": "10000", "net_kg": "5990.5",
+        "product_code": "P1", "customer_code": null, "direction": "OUT", "gross_kg": "15990.5", "tare_kg": "10000", "net_kg": "5990.5",
     });
     insert("ERP_VOID", first, &payload)
 }
