@@ -30,11 +30,12 @@ test-fast: ## unit and integration tests
 	$(CARGO) build --locked --workspace --bins
 	$(CARGO) test --locked --workspace
 
+# Built beside the others: target/debug/weighbridge can be broken from here on, until the next build without the feature.
 test-faults: ## the supervision suite, against a server that can be broken on purpose
 	@cd $(ROOT)
 	scripts/need postgresql
-	$(CARGO) test --locked --target-dir target-chaos -p weighbridge-supervision --features chaos
-	$(CARGO) test --locked --target-dir target-chaos -p weighbridge --features chaos --test suite -- breaking_actors
+	$(CARGO) test --locked -p weighbridge-supervision --features chaos
+	$(CARGO) test --locked -p weighbridge --features chaos --test suite -- breaking_actors
 
 torture: ## every fault case at full size, within the hour; prints the scorecard (CASES=name for some)
 	@cd $(ROOT)
@@ -87,4 +88,4 @@ check-package: deb ## tries that package in a clean Debian root (needs root and 
 
 clean: ## removes what was built; a yard's data stay where `make run` says
 	@cd $(ROOT)
-	rm -rf target target-chaos
+	rm -rf target
