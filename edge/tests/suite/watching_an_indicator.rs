@@ -8,7 +8,10 @@ use std::{
 };
 
 use nix::{
-    sys::signal::{Signal, kill},
+    sys::{
+        signal::{Signal, kill},
+        termios::{LocalFlags, SetArg, tcgetattr, tcsetattr},
+    },
     unistd::Pid,
 };
 
@@ -56,6 +59,11 @@ fn a_terminal_shows_the_picture_and_is_given_back_on_q() {
     let site = Site::new();
     site.deck.weighs(18_340);
     let (master, slave, _) = pair();
+    // As a shell leaves it: lines, echoed.
+    let cooked = LocalFlags::ICANON | LocalFlags::ECHO;
+    let mut settings = tcgetattr(&slave).unwrap();
+    settings.local_flags |= cooked;
+    tcsetattr(&slave, SetArg::TCSANOW, &settings).unwrap();
     let mut child = program()
         .args(arguments(&site))
         .stdin(slave.try_clone().unwrap())
@@ -90,7 +98,7 @@ fn a_terminal_shows_the_picture_and_is_given_back_on_q() {
     for expected in ["\x1b[?1049h", "rates", "curve", "q leaves", "\x1b[?25h", "\x1b[?1049l"] {
         assert!(shown.contains(expected), "{expected:?}");
     }
-    drop(slave);
+    assert!(tcgetattr(&slave).unwrap().local_flags.contains(cooked));
 }
 
 #[test]
