@@ -1,5 +1,7 @@
 //! A server on a fresh database, and what it must know before anything can be weighed.
 
+use std::time::Duration;
+
 use anyhow::Context;
 use tokio_postgres::{Client, NoTls};
 use weighbridge_sim::{
@@ -24,8 +26,8 @@ pub struct Site {
 /// Processor time used so far.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Spent {
-    pub server: std::time::Duration,
-    pub postgresql: std::time::Duration,
+    pub server: Duration,
+    pub postgresql: Duration,
 }
 
 impl Site {
@@ -66,7 +68,10 @@ impl Site {
             line: Line::default(),
             port,
         };
-        spec.id = self.api.make_station(&format!("{number}번 계량대"), &spec).await?;
+        spec.id = self
+            .api
+            .make_station(&format!("{number}번 계량대"), &spec, Duration::ZERO)
+            .await?;
         Ok(spec)
     }
 

@@ -139,7 +139,7 @@ async fn calls_cancellations_and_no_shows_in_the_same_instant_leave_one_truth() 
             }
             line.run(node, cancel_of(entry, None)).await.map(drop)
         };
-        let (a, b, c, d, e, f, g) = tokio::join!(
+        let outcomes: [_; 7] = tokio::join!(
             calls(1),
             calls(2),
             calls(3),
@@ -147,8 +147,9 @@ async fn calls_cancellations_and_no_shows_in_the_same_instant_leave_one_truth() 
             async { line.run(1, expire).await.map(drop) },
             cancels(0, next),
             cancels(1, called),
-        );
-        for outcome in [a, b, c, d, e, f, g] {
+        )
+        .into();
+        for outcome in outcomes {
             if let Err(error) = outcome {
                 assert!(error.is_deadlock(), "{error}");
                 deadlocks += 1;

@@ -198,7 +198,8 @@ async fn what_fcm_answers_is_understood() {
         let entry = cab.check_in(&site).await;
         site.call_next(site.stations[0]).await.done();
         fcm.got(1, |line| {
-            of_type("QUEUE_CALLED")(line) && line["body"]["message"]["data"]["queue_id"] == entry.to_string()
+            of_type("QUEUE_CALLED")(line)
+                && line["body"]["message"]["data"]["queue_id"].as_str() == Some(&entry.to_string())
         })
         .await;
         cab.cancel(&site, entry).await;

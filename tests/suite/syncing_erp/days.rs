@@ -9,6 +9,7 @@ use weighbridge::db::{
     day_close::{CloseDays, Closed},
     leader_lease::TakeLease,
 };
+use weighbridge_protocol::Kilograms;
 
 use super::stand_in::{ErpProcess, Office, row, slip, void_row};
 use crate::support::{database::Database, site::Site};
@@ -99,7 +100,10 @@ async fn days_are_closed_in_order_once_and_what_comes_later_is_in_the_next_close
     );
     let sums: String = client.query_one(SUMS, &[]).await.unwrap().get(0);
     let (closes, items) = sums.split_once(' ').unwrap();
-    assert_eq!(closes.parse::<f64>().unwrap(), items.parse::<f64>().unwrap());
+    assert_eq!(
+        closes.parse::<Kilograms>().unwrap(),
+        items.parse::<Kilograms>().unwrap()
+    );
     assert_eq!(
         client
             .query_one("SELECT count(*) FROM outbox WHERE kind = 'ERP_CLOSE'", &[])

@@ -188,7 +188,7 @@ async fn a_server_that_sleeps_through_its_lease_settles_nothing_when_it_wakes() 
     owe(&client, 1).await;
     let began = Instant::now();
     while !erp.book().await.iter().any(|line| line["what"] == "POST /v1/weighings") {
-        assert!(began.elapsed() < Duration::from_secs(60), "it was never sent");
+        assert!(began.elapsed() < Duration::from_mins(1), "it was never sent");
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
     sleeper.signal(Signal::SIGSTOP);
@@ -204,7 +204,7 @@ async fn a_server_that_sleeps_through_its_lease_settles_nothing_when_it_wakes() 
     let before: String = row_of(&client).await;
     sleeper.signal(Signal::SIGCONT);
     while sleeper.counted("outbox_fenced_total").await == 0 {
-        assert!(stopped_at.elapsed() < Duration::from_secs(60), "it was not fenced");
+        assert!(stopped_at.elapsed() < Duration::from_mins(1), "it was not fenced");
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
     assert_eq!(row_of(&client).await, before, "not one byte of the row");
