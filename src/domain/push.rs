@@ -67,7 +67,6 @@ pub struct SlipPayload {
     pub record_id: i64,
     pub driver_id: Option<i64>,
     pub slip_number: Option<String>,
-    #[serde(with = "json_number::option")]
     pub net_kg: Option<Kilograms>,
 }
 

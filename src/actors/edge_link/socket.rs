@@ -104,7 +104,8 @@ impl EdgeLink {
 fn ending_of(error: &ProtocolError) -> (u16, &'static str) {
     match error {
         ProtocolError::Overflow => (CloseCode::Size.into(), "a frame is longer than a message of the link"),
-        ProtocolError::Io(error) if error.kind() == ErrorKind::InvalidData => {
+        // What actix makes of a text that is none: a socket's own failures have kinds of their own.
+        ProtocolError::Io(error) if error.kind() == ErrorKind::Other => {
             (CloseCode::Invalid.into(), "a text is no UTF-8")
         }
         ProtocolError::Io(_) => (CLOSE_RESTART, "the socket failed"),
