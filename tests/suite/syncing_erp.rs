@@ -13,7 +13,7 @@ use crate::support::site::Clock;
 
 #[actix_rt::test]
 async fn a_weighing_reaches_the_erp_with_all_that_it_needs_and_its_answer_is_on_the_record() {
-    let erp = ErpProcess::start(&[]).await;
+    let erp = ErpProcess::start(&[]);
     let office = Office::start(&erp, &[]).await;
     let site = &office.site;
     let truck = site.truck("12가3456").await;
@@ -73,7 +73,7 @@ async fn slip_of_today(site: &crate::support::site::Site) -> String {
 /// OB-02: a third of the answers is lost after the ERP has committed.
 #[actix_rt::test]
 async fn an_answer_that_is_lost_costs_a_repetition_and_nothing_else() {
-    let erp = ErpProcess::start(&["--fail", "lost-answer=0.3"]).await;
+    let erp = ErpProcess::start(&["--fail", "lost-answer=0.3"]);
     let office = Office::start(&erp, &[]).await;
     owe_slips(&office.site, 1..=150).await;
     office
@@ -95,7 +95,7 @@ async fn an_answer_that_is_lost_costs_a_repetition_and_nothing_else() {
 /// The same with an ERP that knows no keys: what may have arrived is asked for first.
 #[actix_rt::test]
 async fn an_erp_without_keys_is_asked_before_a_message_is_repeated() {
-    let erp = ErpProcess::start(&["--fail", "lost-answer=0.3"]).await;
+    let erp = ErpProcess::start(&["--fail", "lost-answer=0.3"]);
     let office = Office::start(
         &erp,
         &[
@@ -123,7 +123,7 @@ async fn an_erp_without_keys_is_asked_before_a_message_is_repeated() {
 /// OB-03: each failure is what it is, and the next attempt arrives.
 #[actix_rt::test]
 async fn every_way_to_fail_is_survived_and_tried_again() {
-    let erp = ErpProcess::start(&[]).await;
+    let erp = ErpProcess::start(&[]);
     let office = Office::start(&erp, &[("erp.timeout", "500ms"), ("delivery.send_timeout", "800ms")]).await;
     let ways = [
         "down",
@@ -192,7 +192,7 @@ async fn every_way_to_fail_is_survived_and_tried_again() {
 /// OB-04, with rests of a tenth of a second for those of half a minute.
 #[actix_rt::test]
 async fn an_erp_that_was_down_gets_all_that_waited_and_is_not_run_over() {
-    let erp = ErpProcess::start(&["--fail", "unavailable=always", "--delay", "20"]).await;
+    let erp = ErpProcess::start(&["--fail", "unavailable=always", "--delay", "20"]);
     let office = Office::start(&erp, &[("delivery.breaker_rest", "100ms")]).await;
     owe_slips(&office.site, 1..=300).await;
     office
@@ -225,7 +225,7 @@ async fn an_erp_that_was_down_gets_all_that_waited_and_is_not_run_over() {
 /// OB-06: corrections come in order, whatever fails between them.
 #[actix_rt::test]
 async fn corrections_and_voids_come_in_the_order_in_which_they_were_made() {
-    let erp = ErpProcess::start(&["--fail", "internal=0.1", "--fail", "lost-answer=0.1"]).await;
+    let erp = ErpProcess::start(&["--fail", "internal=0.1", "--fail", "lost-answer=0.1"]);
     let office = Office::start(&erp, &[]).await;
     let mut rows = String::new();
     for number in 1..=20 {
@@ -256,7 +256,7 @@ async fn corrections_and_voids_come_in_the_order_in_which_they_were_made() {
 
 #[actix_rt::test]
 async fn a_csv_folder_gets_a_file_a_message_in_order() {
-    let erp = ErpProcess::start(&[]).await;
+    let erp = ErpProcess::start(&[]);
     let folder = crate::support::folder::Folder::new();
     let path = folder.path().display().to_string();
     let office = Office::start(

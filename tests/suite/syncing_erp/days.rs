@@ -203,7 +203,7 @@ async fn a_term_does_not_end_while_something_is_written_under_it() {
 
 #[actix_rt::test]
 async fn the_server_closes_the_days_that_are_over_and_the_erp_hears_of_it() {
-    let erp = ErpProcess::start(&[]).await;
+    let erp = ErpProcess::start(&[]);
     let office = Office::start(&erp, &[("leader.renew", "100ms")]).await;
     super::owe_slips(&office.site, 1..=5).await;
     // Housekeeping looks for days once a minute; a restart looks at once.
@@ -225,7 +225,7 @@ async fn the_server_closes_the_days_that_are_over_and_the_erp_hears_of_it() {
 
 #[actix_rt::test]
 async fn the_reconciliation_names_every_difference() {
-    let erp = ErpProcess::start(&[]).await;
+    let erp = ErpProcess::start(&[]);
     let office = Office::start(&erp, &[]).await;
     let site = &office.site;
     super::owe_slips(site, 1..=3).await;

@@ -127,7 +127,7 @@ async fn owe(client: &tokio_postgres::Client, count: usize) {
 async fn each_weighing_reaches_the_erp_once_though_both_servers_are_killed_again_and_again() {
     const SLIPS: i64 = 300;
     let (database, folder) = (Database::new(), Folder::new());
-    let erp = ErpProcess::start(&["--delay", "50"]).await;
+    let erp = ErpProcess::start(&["--delay", "50"]);
     let short = [("delivery.lease", "2s"), ("delivery.send_timeout", "1s")];
     let mut nodes = ["a", "b"].map(|name| Node::start(&folder, name, &database, &erp, &short));
     let client = database.connect().await;
@@ -180,7 +180,7 @@ async fn sent(client: &tokio_postgres::Client) -> i64 {
 #[actix_rt::test]
 async fn a_server_that_sleeps_through_its_lease_settles_nothing_when_it_wakes() {
     let (database, folder) = (Database::new(), Folder::new());
-    let erp = ErpProcess::start(&["--delay", "300"]).await;
+    let erp = ErpProcess::start(&["--delay", "300"]);
     let short = [("delivery.lease", "1200ms"), ("delivery.send_timeout", "1s")];
     let sleeper = Node::start(&folder, "a", &database, &erp, &short);
     let client = database.connect().await;

@@ -31,7 +31,7 @@ pub struct ErpProcess {
 }
 
 impl ErpProcess {
-    pub async fn start(arguments: &[&str]) -> Self {
+    pub fn start(arguments: &[&str]) -> Self {
         let mut child = Command::new(built("weighbridge-sim"))
             .arg("erp")
             .args(arguments)
