@@ -6,11 +6,12 @@ use tokio::time::{Instant, sleep};
 use uuid::Uuid;
 use weighbridge_sim::{
     server::queue::Status,
+    traffic::least_approach,
     truck::{Habit, Truck},
     yard::{Call, Visit},
 };
 
-use super::world::World;
+use super::world::{HASTE, World};
 
 const SOON: Duration = Duration::from_mins(1);
 const LOOK_AGAIN: Duration = Duration::from_millis(20);
@@ -60,6 +61,8 @@ pub async fn weigh(world: &World, known: &Known, visit: u32) {
         );
         sleep(LOOK_AGAIN).await;
     };
+    // The way there: a truck that came sooner would be taken for another one.
+    sleep(least_approach(HASTE) * 2).await;
     let call = Call {
         vehicle_id: known.vehicle,
         driver_id: known.driver,
