@@ -86,7 +86,7 @@ mod tests {
 
     #[test]
     fn four_waits_in_five_are_within_what_is_told() {
-        let told = days(1, 6);
+        let told = days(1, 3);
         let (p50, p80) = (share(&told, Told::within_p50), share(&told, Told::within_p80));
         assert!((75.0..=85.0).contains(&p80), "{p80} % of {} waits", told.len());
         assert!((42.0..=60.0).contains(&p50), "{p50} % of {} waits", told.len());
