@@ -180,7 +180,7 @@ pub struct QueueSettings {
 pub struct LiveSettings {
     /// Threads that write to WebSockets.
     pub count: usize,
-    /// The least time between two frames of weights on one socket.
+    /// The longest that a weight waits for others to share its frame.
     #[serde(with = "humantime_serde")]
     pub tick: Duration,
 }

@@ -51,7 +51,7 @@ const VERSION: &str = concat!(env!("CARGO_PKG_VERSION"), " (", env!("GIT_HASH"),
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Everything below, about four minutes
+    /// Everything below but `day`
     All(AllArgs),
     /// From an indicator's cable to a screen, and from a settled truck to its weighing on a screen
     Latency(LatencyArgs),

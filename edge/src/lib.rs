@@ -1,6 +1,8 @@
 //! The gateway beside the scales: bytes of an indicator become weighings that are on disk before anybody is told.
 //!
 //! [`port`] → [`indicator`] → [`scale`] → [`buffer`] ⇒ [`link`]; beside them [`board`], [`lamp`] and [`status`]. [`run`] wires them.
+//! [`lines`] is what boards say, in the languages of [`words`]; [`notify`] what systemd is told; [`cli`], [`config`], [`exit`],
+//! [`clock`] and [`telemetry`] are the process around them.
 //! [`technician`] has the tools with which a port is looked at before it weighs.
 
 pub mod board;

@@ -1,4 +1,5 @@
-//! A yard to try things in, without a yard: trucks whose weight is known, indicators on real ptys, display boards.
+//! A yard to try things in, without a yard: trucks whose weight is known, indicators on real ptys, display boards, a
+//! lamp's unit, and the services of others.
 //!
 //! ```text
 //! chance ─▶ truck ─▶ curve ─▶ indicator ─▶ encode ─▶ fault ─▶ station (9600 baud, a pty) ═══▶ the edge under test
@@ -6,6 +7,9 @@
 //!                     ▲                                                                             │
 //!                     └──────────── drives off when the board says so ◀──── board (TCP) ◀═══════════┘
 //! ```
+//! Beside it: [`stand_in`] (ERP, FCM, SMS, mail), [`lamp`], [`traffic`] (drivers, staff, office, phones), [`truth`] (what must
+//! be so), [`run`] (a whole yard on one machine), [`control`] (faults on command).
+//!
 //! Everything up to the bytes is a pure function of the seed and of time.
 
 pub mod board;

@@ -5,6 +5,7 @@
 //!                 │  └─(about to be stored)─▶ Indicator
 //!                 ├─(readings)─▶ Indicator ─(weights, states, records)─▶ Live ─▶ every watching Session
 //!                 └─(line moved)─▶ Queue ──(calls, board texts)──▶ EdgeLink
+//!  Queue, EdgeLink, HTTP, Housekeeping ─(owed)─▶ Courier ─▶ ErpSync, Push, Messenger ─▶ others
 //! ```
 //!
 //! - [`courier`]: what is owed to others, on its way

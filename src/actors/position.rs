@@ -20,7 +20,7 @@ pub struct PositionItem {
     pub queue_number: i32,
     /// How many wait before it.
     pub ahead_count: i64,
-    /// Minutes, by the requirements' rule.
+    /// Minutes: those ahead × the mean time of a weighing ÷ the stations that are open.
     pub estimated_wait_time: i32,
     /// Minutes within which it is called, as likely as not.
     pub eta_p50: Option<i32>,

@@ -1,6 +1,11 @@
 //! The database: one file per main table with its queries, and what they all stand on.
 //!
 //! - [`ledger`]: the rows of a weighing, locked, changed by the rules and written back
+//! - [`wait_queue`], [`weigh_record`], [`capture`], [`edge_event`], [`edge_epoch`], [`station_cycle`]: tables with a folder of queries
+//! - [`outbox`], [`leader_lease`], [`day_close`], [`reconciliation`]: what is owed, who does the scheduled work, closed days,
+//!   days compared with the ERP
+//! - [`device`], [`notification`], [`slip_share`], [`message_refusal`]: reaching people
+//! - [`upkeep`], [`verify`], [`month`], [`restored`]: partitions, forgetting, promises checked, restored databases
 //! - [`schema`]: the tables as Diesel knows them
 //! - [`weight`]: kilograms in a `numeric` column
 //! - [`error`]: what can go wrong, and what passes by itself

@@ -58,7 +58,7 @@ impl Kind {
 pub struct Message {
     pub kind: Kind,
     pub idempotency_key: Uuid,
-    /// Messages of one key arrive in order: the first slip number of a weighing and its corrections.
+    /// Messages of one key arrive in order: those of one slip, for example.
     pub aggregate_key: String,
     pub payload: Value,
 }

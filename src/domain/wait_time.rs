@@ -1,6 +1,6 @@
 //! How long those who wait will wait yet.
 //!
-//! Two answers. The requirements' own is [`by_the_mean`]: those ahead × the mean time of a weighing ÷ the scales that are
+//! Two answers. The simple one is [`by_the_mean`]: those ahead × the mean time of a weighing ÷ the scales that are
 //! open; it is late for about two drivers in three. [`forecast`] plays the rest of the line many times over, with times that
 //! weighings really took of late and with what stands on the scales now, and says by when half and four fifths of those
 //! plays had called each truck. It is a function of its arguments: chance comes from the entries' ids.
@@ -36,7 +36,7 @@ pub struct Forecast {
     pub p80: u32,
 }
 
-/// Minutes, by the requirements' rule; `services` are seconds from call to leaving.
+/// Minutes; `services` are seconds from call to leaving.
 pub fn by_the_mean(ahead: u64, services: &[u32], open_scales: u64) -> i32 {
     let count = u64::try_from(services.len()).unwrap_or(1);
     let sum: u64 = services.iter().map(|seconds| u64::from(*seconds)).sum();

@@ -1,4 +1,4 @@
-//! The server's HTTP interface: every route, in the order of [`routes`].
+//! The server's HTTP interface: every route is listed in [`routes`].
 //!
 //! A request passes [`envelope`] (its id, its time limit, the look of failures), under `/api/v1` then [`gate`] (who asks,
 //! and how often), and reaches a handler, which is parse, ask, render. One file per resource:
@@ -6,13 +6,16 @@
 //! - [`sessions`] is `/auth`; [`vehicles`], [`drivers`], [`stations`], [`edges`], [`queue`], [`weigh_records`] and
 //!   [`captures`] are named as their routes
 //! - [`edge_link`] is `/edge/link`, [`weigh_data`] is `/internal/weigh-data`, [`rearm`] is `/stations/{id}/rearm`
+//! - [`live`] is `/ws` and `/ws/ticket`, with [`tickets`] and [`upgrade`]
 //! - [`mobile`] is `/mobile`, [`refusals`] is `/message-refusals`
 //! - [`admin`] is `/admin`, [`outbox`] is `/admin/outbox`, [`reconciliation`] is
 //!   `/admin/reconciliation`
 //! - [`system`] is `/healthz`, `/readyz` and `/metrics`; [`docs`] is `/openapi.json` and `/docs`
 //!
 //! What handlers share: [`auth`] (roles as extractors), [`read`] (ids, filters, bodies), [`answer`] and [`error`] (how
-//! success and failure look), [`edge_keys`] (edges as extractors), [`code`] (all codes), [`rules`].
+//! success and failure look), [`edge_keys`] (edges as extractors), [`code`] (all codes), [`rules`], [`fields`] (what is wrong with
+//! an input), [`limit`], [`throttle`] and [`guesses`] (how often somebody may ask), [`tokens`], [`refresh`] and [`hashing`]
+//! (sign-ins), [`unknown`] (routes that are not there).
 
 use std::sync::Arc;
 

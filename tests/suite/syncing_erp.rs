@@ -139,7 +139,7 @@ async fn every_way_to_fail_is_survived_and_tried_again() {
     ];
     for (number, how) in ways.iter().enumerate() {
         let began = Instant::now();
-        erp.tell(&format!("fail {how}")).await;
+        erp.told(&format!("fail {how}"));
         owe_slips(&office.site, number + 1..=number + 1).await;
         office
             .until(
@@ -166,7 +166,7 @@ async fn every_way_to_fail_is_survived_and_tried_again() {
         "one token, and one after it ended"
     );
     // 422 is the message's own fault.
-    erp.tell("fail refused").await;
+    erp.told("fail refused");
     owe_slips(&office.site, 50..=50).await;
     office
         .until(
@@ -211,7 +211,7 @@ async fn an_erp_that_was_down_gets_all_that_waited_and_is_not_run_over() {
             .await,
         0
     );
-    erp.tell("fail off").await;
+    erp.told("fail off");
     let began = Instant::now();
     office
         .until("SELECT count(*) FROM outbox WHERE state = 'SENT'", 300)

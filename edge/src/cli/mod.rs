@@ -28,7 +28,7 @@ use crate::{
 #[command(
     name = "weighbridge-edge",
     disable_version_flag = true,
-    after_help = "Start here:\n  weighbridge-edge protocols\n  weighbridge-edge decode --protocol cas22 captured.bin\n  \
+    after_help = "Start here:\n  weighbridge-edge protocols\n  weighbridge-edge detect --port /dev/ttyUSB0\n  weighbridge-edge decode --protocol cas22 captured.bin\n  \
                   weighbridge-edge check --config edge.toml\n  weighbridge-edge run --config edge.toml\n\n\
                   Exit codes: 0 clean, 1 a check found something, 64 wrong usage or configuration, 70 internal, 74 input/output."
 )]

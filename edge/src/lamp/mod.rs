@@ -7,7 +7,7 @@
 //! - [`server`]: what the server wants
 //!
 //! A coil keeps its state when this process is killed: the unit's own watchdog has to switch to red then
-//! (`docs/deploying-an-edge.md`), and the next start begins with red.
+//! (`docs/boards-and-lamps.md`), and the next start begins with red.
 
 mod barrier;
 pub mod device;

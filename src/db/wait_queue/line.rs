@@ -52,7 +52,7 @@ pub struct Entry {
     /// How many wait before it; 0 for one that does not wait.
     #[diesel(sql_type = sql_types::BigInt)]
     pub ahead_count: i64,
-    /// Minutes, by the requirements' rule: those ahead × the mean time of a weighing ÷ the stations that are open.
+    /// Minutes: those ahead × the mean time of a weighing ÷ the stations that are open.
     #[diesel(sql_type = sql_types::Integer)]
     pub estimated_time: i32,
     /// Minutes within which it is called, as likely as not; none where it does not wait, or no station takes it.

@@ -45,14 +45,14 @@ pub enum Break {
     RewindCalls,
     ResumeOverlap,
     RewindSlips,
-    // Rules that the model does not have.
+    // Rules about slow hellos and repeated restores.
     /// A hello that was long under way is believed.
     SlowHello,
     /// Numbers jump as far after the second restore as after the first.
     SameJump,
 }
 
-/// The thirteen bugs that the executable model of the link plants.
+/// Bugs around the rules, each of which some seed must find.
 pub const MUTANTS: [Break; 13] = [
     Break::AckBeforeCommit,
     Break::WatermarkInMemory,
@@ -69,29 +69,34 @@ pub const MUTANTS: [Break; 13] = [
     Break::GapCompletes,
 ];
 
-/// Rules that can be left out around our code. Those of which each alone heals what the other lets through are left out together.
-pub const RULES: [&[Break]; 23] = [
+/// Rules that are missed when they are left out. Those of which each alone heals what the other lets through are left out
+/// together.
+pub const RULES: [&[Break]; 17] = [
     &[Break::Through, Break::ResumeOverlap],
     &[Break::NackFirst, Break::ResumeOverlap],
     &[Break::LostFill],
     &[Break::FenceEdge],
     &[Break::EpochHello],
-    &[Break::BadHash],
     &[Break::HavePing],
     &[Break::AckedDown],
     &[Break::LookFirst],
     &[Break::GapMono],
-    &[Break::ShortEmpty],
     &[Break::UntilWelcome],
     &[Break::LostCalls],
     &[Break::OffEnds],
     &[Break::NewCall],
     &[Break::OtherBoot],
-    &[Break::OneCapture],
-    &[Break::ErpCycle],
-    &[Break::RewindCalls],
     &[Break::ResumeOverlap],
     &[Break::RewindSlips],
     &[Break::SlowHello],
+];
+
+/// Rules that a hundred thousand seeds hardly miss, or not at all: others heal what they let through.
+pub const HEALED: [&[Break]; 6] = [
+    &[Break::BadHash],
+    &[Break::ShortEmpty],
+    &[Break::OneCapture],
+    &[Break::ErpCycle],
+    &[Break::RewindCalls],
     &[Break::SameJump],
 ];

@@ -243,7 +243,7 @@ async fn the_reconciliation_names_every_difference() {
         (&agreed["days"][0]["confirmed"], &agreed["days"][0]["confirmed_net"]),
         (&json!(3), &json!(17_971.5))
     );
-    erp.tell("fail refused").await;
+    erp.told("fail refused");
     super::owe_slips(site, 4..=4).await;
     office
         .until("SELECT count(*) FROM outbox WHERE state = 'DEAD'", 1)

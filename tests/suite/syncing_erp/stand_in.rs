@@ -2,21 +2,13 @@
 
 use std::{
     fmt::Write,
-    io::{BufRead, BufReader},
     ops::RangeInclusive,
-    path::PathBuf,
-    process::{Child, Command, Stdio},
     time::{Duration, Instant},
 };
 
 use serde_json::{Value, json};
-use tokio::{
-    io::{AsyncBufReadExt, AsyncWriteExt},
-    net::TcpStream,
-};
-use weighbridge_sim::http::client;
 
-use crate::support::site::Site;
+use crate::support::{site::Site, stand_in::StandIn};
 
 const WITHIN: Duration = Duration::from_secs(30);
 /// What the stand-in gives its clients unless told otherwise.
@@ -24,93 +16,36 @@ pub const CREDENTIALS: [(&str, &str); 2] = [("erp.client_id", "stand-in"), ("erp
 
 /// The ERP. Dropping it ends it.
 #[derive(Debug)]
-pub struct ErpProcess {
-    child: Child,
-    pub address: String,
-    control: String,
-}
+pub struct ErpProcess(StandIn);
 
 impl ErpProcess {
     pub fn start(arguments: &[&str]) -> Self {
-        let mut child = Command::new(built("weighbridge-sim"))
-            .arg("erp")
-            .args(arguments)
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap();
-        let mut line = String::new();
-        BufReader::new(child.stdout.take().unwrap())
-            .read_line(&mut line)
-            .unwrap();
-        let word = |name: &str| {
-            let word = line.split_whitespace().find_map(|word| word.strip_prefix(name));
-            word.unwrap_or_else(|| panic!("{name} in {line:?}")).to_owned()
-        };
-        Self {
-            address: word("addr="),
-            control: word("control="),
-            child,
-        }
+        Self(StandIn::start("erp", arguments))
     }
 
     /// The settings of a server that speaks to it.
     pub fn settings(&self) -> Vec<(&'static str, String)> {
         let mut settings = vec![
-            ("erp.base_url", format!("http://{}", self.address)),
-            ("erp.token_url", format!("http://{}/oauth/token", self.address)),
+            ("erp.base_url", self.0.url()),
+            ("erp.token_url", format!("{}/oauth/token", self.0.url())),
         ];
         settings.extend(CREDENTIALS.map(|(name, value)| (name, value.to_owned())));
         settings
     }
 
     /// A command to its control port.
-    pub async fn tell(&self, command: &str) {
-        let mut stream = TcpStream::connect(&self.control).await.unwrap();
-        stream.write_all(format!("{command}\n").as_bytes()).await.unwrap();
-        let mut lines = tokio::io::BufReader::new(stream).lines();
-        assert_eq!(lines.next_line().await.unwrap().unwrap(), "ok", "{command}");
+    pub fn told(&self, command: &str) {
+        self.0.told(command);
     }
 
     /// Everything that came, a line each.
     pub async fn book(&self) -> Vec<Value> {
-        let received = format!("http://{}/received", self.address);
-        let text = client()
-            .build()
-            .unwrap()
-            .get(received)
-            .send()
-            .await
-            .unwrap()
-            .text()
-            .await
-            .unwrap();
-        text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+        self.0.all(|_| true).await
     }
 
     /// The lines of what was applied, once there are so many.
     pub async fn applied(&self, count: usize) -> Vec<Value> {
-        let deadline = Instant::now() + WITHIN;
-        loop {
-            let book = self.book().await;
-            let applied: Vec<Value> = book
-                .into_iter()
-                .filter(|line| line["note"]["effect"] == "applied")
-                .collect();
-            if applied.len() >= count {
-                return applied;
-            }
-            assert!(Instant::now() < deadline, "{} applied, expected {count}", applied.len());
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        }
-    }
-}
-
-impl Drop for ErpProcess {
-    fn drop(&mut self) {
-        self.child.kill().unwrap();
-        self.child.wait().unwrap();
+        self.0.got(count, |line| line["note"]["effect"] == "applied").await
     }
 }
 
@@ -161,17 +96,6 @@ pub async fn until(client: &tokio_postgres::Client, query: &str, expected: i64) 
         }
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
-}
-
-/// A program of this workspace, beside the server's.
-pub fn built(name: &str) -> PathBuf {
-    let program = PathBuf::from(env!("CARGO_BIN_EXE_weighbridge")).with_file_name(name);
-    assert!(
-        program.is_file(),
-        "{} is missing, build the workspace's binaries first",
-        program.display()
-    );
-    program
 }
 
 /// `WR20260125007`

@@ -1,7 +1,7 @@
 //! What a case is: its turn, its size, its seed, and the result that it leaves behind.
 //!
 //! - [`score`]: what was done in a case and what came of it, as a file
-//! - [`scorecard`]: the table of all results of a run
+//! - [`scorecard`]: the table of all results of a run, written anew after each case
 
 mod score;
 mod scorecard;
@@ -121,6 +121,7 @@ impl Drop for Case {
         println!("{}", self.score);
         if let Some(folder) = env::var_os("WEIGHBRIDGE_TORTURE_RESULTS") {
             self.score.write(folder.as_ref());
+            scorecard::write(folder.as_ref());
         }
     }
 }

@@ -1,8 +1,19 @@
 //! The scorecard: every result of a run in a table, and their sum in a line.
 
-use std::{collections::BTreeSet, env, fmt::Write, fs, path::PathBuf, process::Command};
+use std::{
+    collections::BTreeSet,
+    env,
+    fmt::Write,
+    fs,
+    path::{Path, PathBuf},
+    process::Command,
+};
 
-use super::score::{Score, percentiles};
+use super::{
+    Size,
+    score::{Score, percentiles},
+};
+use crate::folder::Folder;
 use crate::yard::world::built;
 
 /// A run without one of these is no whole run.
@@ -11,20 +22,9 @@ const EXPECTED: [&str; 19] = [
     "SF-13", "SF-14", "SF-15", "SF-16", "SF-17", "SF-18", "SF-19",
 ];
 
-#[test]
-#[ignore = "`make torture` asks for it when all cases have run"]
-fn prints_the_scorecard() {
-    let folder = PathBuf::from(env::var("WEIGHBRIDGE_TORTURE_RESULTS").unwrap());
-    let scores = Score::read_all(&folder);
-    let card = scorecard(&scores);
-    fs::write(folder.join("scorecard.txt"), &card).unwrap();
-    println!("{card}");
-    let failed: Vec<_> = scores
-        .iter()
-        .filter(|score| !score.passed)
-        .map(|score| &score.id)
-        .collect();
-    assert!(failed.is_empty(), "failed: {failed:?}");
+/// Puts the card of all results in `folder` beside them. Called after each case, so that also a run that is broken off has one.
+pub fn write(folder: &Path) {
+    fs::write(folder.join("scorecard.txt"), scorecard(&Score::read_all(folder))).unwrap();
 }
 
 fn scorecard(scores: &[Score]) -> String {
@@ -131,4 +131,22 @@ fn a_thousand_kills_without_a_failure_bound_the_rate_at_three_in_a_thousand() {
     assert_eq!(bound(1000, 1), "none");
     assert_eq!(percentiles((1..=100).collect()), Some((50, 99)));
     assert_eq!(percentiles(Vec::new()), None);
+}
+
+#[test]
+fn the_card_says_what_failed_and_what_was_not_run() {
+    let folder = Folder::new();
+    let mut killed = Score::new("SF-01", "killing::storm", Size::T2, 7);
+    killed.did.insert("kills".to_owned(), 1000);
+    killed.passed = true;
+    killed.write(folder.path());
+    write(folder.path());
+    let card = || fs::read_to_string(folder.path().join("scorecard.txt")).unwrap();
+    assert!(card().contains("SF-01 passed, 1000 kills"), "{}", card());
+    assert!(card().contains("bound: per-kill failure <0.30 % (95 %)"), "{}", card());
+    assert!(card().contains("not run: SF-02, SF-03"), "{}", card());
+    Score::new("SF-02", "killing::acks", Size::T2, 7).write(folder.path());
+    write(folder.path());
+    assert!(card().contains("SF-02 FAILED"), "{}", card());
+    assert!(card().contains("cases failed 1 of 2 | bound: none"), "{}", card());
 }
