@@ -101,7 +101,7 @@ impl Run {
             "starting the server with its own PostgreSQL; its data are in {}",
             data.display()
         ));
-        for name in [EDGE, SERVER, services::FCM, services::SMS] {
+        for name in [EDGE, SERVER, services::ERP, services::FCM, services::SMS] {
             if pid_file::end_leftover(&folder.path().join(format!("{name}.pid"))).await? {
                 say(&format!(
                     "the {name} of an earlier run was still there and has been ended"
@@ -211,7 +211,7 @@ fn say_welcome(url: &str, site: &Site, folder: &Folder) -> Result<(), SimError> 
     let login = folder.login()?;
     say(&format!(
         "READY pid={} addr={}\n\n  server    {url}\n  login     {}\n  password  {}\n  faults    {} takes commands, `help` \
-         lists them\n  files     {} (truth.jsonl, server.log, edge.log, fcm.out, sms.out)\n\n  Trucks arrive now. Ctrl-C stops all of it.\n",
+         lists them\n  files     {} (truth.jsonl, server.log, edge.log, erp.out, fcm.out, sms.out)\n\n  Trucks arrive now. Ctrl-C stops all of it.\n",
         std::process::id(),
         url.trim_start_matches("http://"),
         login.login_id,

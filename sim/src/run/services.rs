@@ -1,4 +1,4 @@
-//! The services of others that a run brings along, each a process of its own: push notifications and text messages.
+//! The services of others that a run brings along, each a process of its own: the ERP, push notifications, text messages.
 
 use std::{
     net::SocketAddr,
@@ -19,6 +19,7 @@ use crate::{SimError, http, screen};
 /// Their processes, and where they are.
 #[derive(Debug)]
 pub struct Services {
+    erp: Running,
     fcm: Running,
     sms: Running,
     at: Addresses,
@@ -26,11 +27,13 @@ pub struct Services {
 
 #[derive(Clone, Debug)]
 struct Addresses {
+    erp: SocketAddr,
     fcm: SocketAddr,
     sms: SocketAddr,
     credentials: PathBuf,
 }
 
+pub const ERP: &str = "erp";
 pub const FCM: &str = "fcm";
 pub const SMS: &str = "sms";
 const READY_WITHIN: Duration = Duration::from_secs(20);
@@ -41,6 +44,7 @@ impl Services {
     pub async fn start(program: &Path, folder: &Folder) -> Result<Self, SimError> {
         let anywhere = SocketAddr::from(([127, 0, 0, 1], 0));
         let at = Addresses {
+            erp: free_address(anywhere).await?,
             fcm: free_address(anywhere).await?,
             sms: free_address(anywhere).await?,
             credentials: folder.path().join("fcm-credentials.json"),
@@ -59,11 +63,13 @@ impl Services {
         };
         let credentials = ["--credentials".to_owned(), at.credentials.display().to_string()];
         let mut services = Self {
+            erp: start(ERP, at.erp, &[]),
             fcm: start(FCM, at.fcm, &credentials),
             sms: start(SMS, at.sms, &[]),
             at,
         };
         // The server reads the credentials when it starts.
+        services.erp.ready().await?;
         services.fcm.ready().await?;
         services.sms.ready().await?;
         Ok(services)
@@ -72,6 +78,13 @@ impl Services {
     /// What the server has to know of them.
     pub fn environment(&self) -> Vec<(&'static str, String)> {
         vec![
+            ("WEIGHBRIDGE__ERP__BASE_URL", format!("http://{}", self.at.erp)),
+            (
+                "WEIGHBRIDGE__ERP__TOKEN_URL",
+                format!("http://{}/oauth/token", self.at.erp),
+            ),
+            ("WEIGHBRIDGE__ERP__CLIENT_ID", "stand-in".to_owned()),
+            ("WEIGHBRIDGE__ERP__CLIENT_SECRET", "stand-in-secret".to_owned()),
             ("WEIGHBRIDGE__FCM__BASE_URL", format!("http://{}", self.at.fcm)),
             (
                 "WEIGHBRIDGE__FCM__CREDENTIALS_FILE",
@@ -84,15 +97,20 @@ impl Services {
         ]
     }
 
-    /// Says each push and each text message that arrives, for as long as it is polled.
+    /// Says what arrives at each of them, for as long as it is polled.
     pub async fn show(&self) {
-        tokio::join!(follow(self.at.fcm, push_line), follow(self.at.sms, sms_line));
+        tokio::join!(
+            follow(self.at.erp, erp_line),
+            follow(self.at.fcm, push_line),
+            follow(self.at.sms, sms_line)
+        );
     }
 
     pub async fn stop(self) -> Result<(), SimError> {
+        let erp = self.erp.stop().await;
         let fcm = self.fcm.stop().await;
         let sms = self.sms.stop().await;
-        fcm.and(sms)
+        erp.and(fcm).and(sms)
     }
 }
 
@@ -131,6 +149,18 @@ async fn lines(address: SocketAddr, since: usize) -> reqwest::Result<Vec<Value>>
         .collect())
 }
 
+/// What the ERP has confirmed, with its receipt.
+fn erp_line(line: &Value) -> Option<String> {
+    let (body, receipt) = (&line["body"], line["note"]["receipt"].as_str()?);
+    let slip = body["slip_number"].as_str()?;
+    let what = match line["what"].as_str()? {
+        "POST /v1/weighings" => format!("net {} kg", body["net_kg"].as_str()?),
+        "POST /v1/voids" => "voided".to_owned(),
+        _ => return None,
+    };
+    Some(format!("  ERP  ✓ {receipt}  {slip}  {what}"))
+}
+
 fn push_line(line: &Value) -> Option<String> {
     let message = &line["body"]["message"];
     let body = message["notification"]["body"]
@@ -167,6 +197,12 @@ mod tests {
         let sms = json!({ "status": 200, "body": { "message": { "to": "01012345678", "text": text } } });
         let line = sms_line(&sms).unwrap();
         assert!(line.contains("010-****-5678") && !line.contains("Ab12"), "{line}");
+        let weighing = json!({ "what": "POST /v1/weighings", "note": { "effect": "applied", "receipt": "E-00000001" },
+            "body": { "slip_number": "WR20260125001", "net_kg": "5990.5" } });
+        assert_eq!(
+            erp_line(&weighing).unwrap().trim(),
+            "ERP  ✓ E-00000001  WR20260125001  net 5990.5 kg"
+        );
         assert_eq!(push_line(&json!({ "status": 503, "body": push["body"] })), None);
     }
 }

@@ -10,7 +10,7 @@ use super::EmbeddedError;
 
 /// Holds a data directory for this process. Programs that it starts do not inherit the lock.
 #[derive(Debug)]
-pub(super) struct DataDirLock(#[expect(dead_code, reason = "held, never read")] File);
+pub(super) struct DataDirLock(File);
 
 impl DataDirLock {
     /// Makes the directory if need be; refused, naming the holder, while another process has it.
@@ -44,5 +44,15 @@ impl DataDirLock {
         file.rewind().map_err(failed)?;
         writeln!(file, "{}", std::process::id()).map_err(failed)?;
         Ok(Self(file))
+    }
+}
+
+impl Drop for DataDirLock {
+    /// Closing the file is not enough: a program that is just being started holds it open between its fork and its exec,
+    /// and with it the lock.
+    fn drop(&mut self) {
+        if let Err(error) = self.0.unlock() {
+            tracing::warn!("the data directory stays locked until the process ends: {error}");
+        }
     }
 }

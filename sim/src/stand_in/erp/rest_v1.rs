@@ -36,7 +36,11 @@ pub fn take(request: &Request, tokens: &Tokens, ledger: &Ledger) -> Answer {
     }
     let note = |effect: &str| json!({ "effect": effect, "key": key, "subject": format!("{subject:?}") });
     match ledger.apply(key, subject, &body) {
-        Applied::Now(receipt) => Answer::new(201, json!({ "receipt": receipt })).noting(note("applied")),
+        Applied::Now(receipt) => {
+            let mut note = note("applied");
+            note["receipt"] = receipt.clone().into();
+            Answer::new(201, json!({ "receipt": receipt })).noting(note)
+        }
         Applied::Before(receipt) => {
             Answer::new(409, json!({ "code": "ALREADY_APPLIED", "receipt": receipt })).noting(note("repeated"))
         }
