@@ -8,7 +8,7 @@
 //!                     └──────────── drives off when the board says so ◀──── board (TCP) ◀═══════════┘
 //! ```
 //! Beside it: [`stand_in`] (ERP, FCM, SMS, mail), [`lamp`], [`traffic`] (drivers, staff, office, phones), [`truth`] (what must
-//! be so), [`run`] (a whole yard on one machine), [`control`] (faults on command).
+//! be so), [`run`] (a whole yard on one machine), [`day`] (a working day in minutes), [`control`] (faults on command).
 //!
 //! Everything up to the bytes is a pure function of the seed and of time.
 
@@ -16,6 +16,7 @@ pub mod board;
 pub mod chance;
 pub mod control;
 pub mod curve;
+pub mod day;
 pub mod encode;
 mod error;
 pub mod fault;

@@ -30,10 +30,8 @@ pub struct SiteSpec {
     /// How many times faster than life trucks drive.
     pub haste: f64,
     pub seed: u64,
-    pub trucks: u32,
     pub habits: Habits,
-    /// Between two visits of a truck, in life's pace.
-    pub away: Duration,
+    pub traffic: TrafficSpec,
     pub patience: Duration,
     pub board: SocketAddr,
     pub control: SocketAddr,
@@ -90,16 +88,12 @@ impl SiteSpec {
         }
         let edge_toml = plan.edge_toml(server.url(), &key, &stations, yard.board(0)?.address())?;
         let control = Control::start(self.control, Arc::clone(&yard)).await?;
-        let traffic = TrafficSpec {
-            trucks: self.trucks,
-            away: self.away,
-        };
         Ok(Site {
             yard,
             control,
             edge_toml,
             server,
-            traffic,
+            traffic: self.traffic,
         })
     }
 }
@@ -112,18 +106,17 @@ impl Site {
 
     /// Opens the gates.
     pub async fn let_trucks_in(&self) -> Result<Traffic, SimError> {
-        Traffic::start(Arc::clone(&self.yard), Arc::clone(&self.server), self.traffic, None).await
+        self.open_gates(None).await
     }
 
     /// The same, with drivers who have a phone; their passwords are kept in `folder`.
     pub async fn let_trucks_with_phones_in(&self, folder: &Path) -> Result<Traffic, SimError> {
         let phones = Arc::new(Phones::open(folder, self.server.url()));
-        Traffic::start(
-            Arc::clone(&self.yard),
-            Arc::clone(&self.server),
-            self.traffic,
-            Some(phones),
-        )
-        .await
+        self.open_gates(Some(phones)).await
+    }
+
+    async fn open_gates(&self, phones: Option<Arc<Phones>>) -> Result<Traffic, SimError> {
+        let (yard, server) = (Arc::clone(&self.yard), Arc::clone(&self.server));
+        Traffic::start(yard, server, self.traffic.clone(), phones).await
     }
 }

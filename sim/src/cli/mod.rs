@@ -2,6 +2,7 @@
 
 mod board;
 mod check;
+mod day;
 mod indicator;
 mod lamp;
 mod protocols;
@@ -21,6 +22,7 @@ const TEACH: &str = "\
 Start with `weighbridge-sim run`: a whole yard on this machine, nothing else needed.
 
   weighbridge-sim run --speed 5 --trucks 20
+  weighbridge-sim day --seed 1 --trucks 500
   weighbridge-sim yard --server http://127.0.0.1:8080 --login admin --dir /tmp/yard
   weighbridge-sim indicator --port /tmp/scale --protocol cas22
   weighbridge-sim board --listen 127.0.0.1:5000 --protocol dabit
@@ -46,6 +48,8 @@ struct Cli {
 enum Command {
     /// A whole yard on this machine: server with its own PostgreSQL, edge, scales, trucks
     Run(run::Args),
+    /// A whole working day in minutes, from check-in to the ERP, and whether everything agrees
+    Day(day::Args),
     /// Scales and trucks for a server that runs already; writes an edge.toml
     Yard(yard::Args),
     /// One indicator on a pty, told what to show line by line
@@ -102,6 +106,7 @@ fn work(command: Command) -> Result<ExitCode, SimError> {
     runtime.block_on(async {
         match command {
             Command::Run(args) => args.run(stopped()?).await?,
+            Command::Day(args) => return args.run(stopped()?).await,
             Command::Yard(args) => args.run(stopped()?).await?,
             Command::Indicator(args) => args.run(stopped()?).await?,
             Command::Board(args) => args.run(stopped()?).await?,

@@ -4,7 +4,7 @@ use std::{net::SocketAddr, path::PathBuf};
 
 use weighbridge_sim::{
     SimError,
-    run::{Programs, Run, folder},
+    run::{Programs, Run, Shows, folder},
 };
 
 use super::site::YardArgs;
@@ -31,7 +31,9 @@ impl Args {
             programs: Programs::beside_this()?,
             site: self.yard.spec(&folder, board)?,
             listen: self.listen,
+            settings: Vec::new(),
+            shows: Shows::Everything,
         };
-        run.until(stopped).await
+        run.until(stopped).await.map(drop)
     }
 }

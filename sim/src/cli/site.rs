@@ -2,7 +2,9 @@
 
 use std::{net::SocketAddr, path::Path, time::Duration};
 
-use weighbridge_sim::{SimError, control::Command, encode::Format, site::SiteSpec, truck::Habits};
+use weighbridge_sim::{
+    SimError, control::Command, encode::Format, site::SiteSpec, traffic::TrafficSpec, truck::Habits,
+};
 
 /// The yard itself.
 #[derive(Debug, clap::Args)]
@@ -68,12 +70,11 @@ impl YardArgs {
             rate_hz: self.rate_hz,
             haste: within("--speed", self.speed, 0.1, 100.0)?,
             seed: self.seed,
-            trucks: self.trucks,
             habits: Habits {
                 two_pass: within("--two-pass-share", self.two_pass_share, 0.0, 1.0)?,
                 strangers: within("--stranger-share", self.stranger_share, 0.0, 1.0)?,
             },
-            away: seconds("--away", self.away)?,
+            traffic: TrafficSpec::endless(self.trucks, seconds("--away", self.away)?),
             patience: seconds("--patience", self.patience)?,
             board,
             control: self.control,

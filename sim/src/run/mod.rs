@@ -24,6 +24,10 @@ use self::{
 };
 use crate::{
     SimError,
+    day::{
+        self,
+        books::{self, Totals},
+    },
     indicator::Calibration,
     screen,
     server::Server,
@@ -48,6 +52,28 @@ pub struct Run {
     pub site: SiteSpec,
     /// Where the server is to listen; the next free port where that one is taken.
     pub listen: SocketAddr,
+    /// Further settings of the server.
+    pub settings: Vec<(&'static str, String)>,
+    pub shows: Shows,
+}
+
+/// What a run says while it goes on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Shows {
+    /// Each weighing, and what arrives at the services of others.
+    Everything,
+    /// How far the day is.
+    Progress,
+}
+
+/// How a run ended.
+#[derive(Clone, Debug)]
+pub struct Ended {
+    /// The last truck had gone; otherwise it was stopped.
+    pub is_day_over: bool,
+    /// None where truth and server could not be compared.
+    pub verdict: Option<Verdict>,
+    pub totals: Totals,
 }
 
 /// What runs, in the order in which it is started.
@@ -63,7 +89,9 @@ const EDGE: &str = "edge";
 const SERVER_READY_WITHIN: Duration = Duration::from_mins(2);
 const EDGE_READY_WITHIN: Duration = Duration::from_secs(30);
 const SENT_WITHIN: Duration = Duration::from_secs(4);
-const COMPARED_WITHIN: Duration = Duration::from_secs(8);
+/// When a day is over, what is owed to others arrives within this.
+const DELIVERED_WITHIN: Duration = Duration::from_secs(30);
+const COMPARED_WITHIN: Duration = Duration::from_secs(4);
 
 impl Programs {
     /// Beside the program that runs now.
@@ -92,8 +120,9 @@ impl Programs {
 }
 
 impl Run {
-    /// Starts everything, shows the yard, and stops everything again when `stop` ends or something cannot be mended.
-    pub async fn until(self, stop: impl Future<Output = ()>) -> Result<(), SimError> {
+    /// Starts everything, shows the yard, and stops everything again when `stop` ends, the last truck has gone, or something
+    /// cannot be mended.
+    pub async fn until(self, stop: impl Future<Output = ()>) -> Result<Ended, SimError> {
         let folder = Folder::open(&self.site.folder)?;
         folder.forget_older_site()?;
         let data = folder.server_data();
@@ -117,10 +146,10 @@ impl Run {
             edge: None,
         };
         let worked = tokio::select! {
-            worked = self.work(&folder, &mut parts) => worked,
-            () = stop => Ok(()),
+            worked = self.work(&folder, &mut parts) => worked.map(|()| true),
+            () = stop => Ok(false),
         };
-        let stopped = parts.stop(&folder).await;
+        let stopped = parts.stop(&folder, matches!(worked, Ok(true))).await;
         worked.and(stopped)
     }
 
@@ -136,13 +165,20 @@ impl Run {
         site.clear_line().await?;
         let mut traffic = site.let_trucks_with_phones_in(folder.path()).await?;
         let lineup = traffic.lineup();
-        let showing = screen::show(&site.yard, &lineup, traffic.news());
+        let news = traffic.news();
+        let showing = async {
+            match self.shows {
+                Shows::Everything => {
+                    tokio::join!(screen::show(&site.yard, &lineup, news), parts.services.show());
+                }
+                Shows::Progress => day::show(site, &lineup).await,
+            }
+        };
         tokio::select! {
             ended = traffic.run() => ended,
             error = parts.server.failed() => Err(error),
             error = edge.failed() => Err(error),
             () = showing => Ok(()),
-            () = parts.services.show() => Ok(()),
         }
     }
 
@@ -155,6 +191,7 @@ impl Run {
             arguments: vec!["serve".to_owned()],
             environment: [
                 services,
+                self.settings.clone(),
                 vec![
                     ("WEIGHBRIDGE__DATA_DIR", folder.server_data().display().to_string()),
                     ("WEIGHBRIDGE__SERVER__LISTEN", listen.to_string()),
@@ -188,11 +225,20 @@ impl Run {
 
 impl Parts {
     /// Trucks are off the road already: compares, and then the edge before the server, so that nothing is left unsent.
-    async fn stop(self, folder: &Folder) -> Result<(), SimError> {
+    async fn stop(self, folder: &Folder, is_day_over: bool) -> Result<Ended, SimError> {
         say("\nstopping");
+        let mut ended = Ended {
+            is_day_over,
+            verdict: None,
+            totals: Totals::default(),
+        };
         if let Some(site) = &self.site {
-            match timeout(COMPARED_WITHIN, compared(folder, site)).await {
-                Ok(Ok(verdict)) => say(&verdict.to_string()),
+            let within = COMPARED_WITHIN + if is_day_over { DELIVERED_WITHIN } else { SENT_WITHIN };
+            match timeout(within, compared(folder, site, &self.services, &mut ended)).await {
+                Ok(Ok(verdict)) => {
+                    say(&verdict.to_string());
+                    ended.verdict = Some(verdict);
+                }
                 Ok(Err(error)) => say(&format!("truth and server are not compared: {error}")),
                 Err(_) => say("truth and server are not compared: the database does not answer"),
             }
@@ -203,7 +249,7 @@ impl Parts {
         };
         let server = self.server.stop().await;
         let services = self.services.stop().await;
-        edge.and(server).and(services)
+        edge.and(server).and(services).map(|()| ended)
     }
 }
 
@@ -222,14 +268,24 @@ fn say_welcome(url: &str, site: &Site, folder: &Folder) -> Result<(), SimError> 
     Ok(())
 }
 
-/// Looks again while something is missing: the edge may still be sending it.
-async fn compared(folder: &Folder, site: &Site) -> Result<Verdict, SimError> {
+/// Looks again while something is missing: the edge may still be sending it, and the server delivering.
+async fn compared(folder: &Folder, site: &Site, services: &Services, ended: &mut Ended) -> Result<Verdict, SimError> {
     let division = Calibration::default().division;
-    let until = Instant::now() + SENT_WITHIN;
+    let until = Instant::now()
+        + if ended.is_day_over {
+            DELIVERED_WITHIN
+        } else {
+            SENT_WITHIN
+        };
     loop {
         let committed = truth::server::committed(&folder.path().join("edge.out"))?;
-        let server = ServerSide::read(&folder.database_url()?).await?;
-        let verdict = truth::compare(&site.yard.truth(), &server, &committed, division);
+        let (truth, server) = (site.yard.truth(), ServerSide::read(&folder.database_url()?).await?);
+        let mut verdict = truth::compare(&truth, &server, &committed, division);
+        if ended.is_day_over {
+            let received = services.received().await?;
+            verdict.findings.extend(books::unfinished(&truth, &server, &received));
+            ended.totals = Totals::of(&server, &received);
+        }
         if verdict.is_clean() || Instant::now() > until {
             return Ok(verdict);
         }

@@ -14,7 +14,7 @@ use super::{
     folder::Folder,
     free_address,
 };
-use crate::{SimError, http, screen};
+use crate::{SimError, day::books::Received, http, screen};
 
 /// Their processes, and where they are.
 #[derive(Debug)]
@@ -37,6 +37,7 @@ pub const ERP: &str = "erp";
 pub const FCM: &str = "fcm";
 pub const SMS: &str = "sms";
 const READY_WITHIN: Duration = Duration::from_secs(20);
+const LONGEST_WAIT: u32 = 20;
 const ASK_AGAIN: Duration = Duration::from_secs(2);
 
 impl Services {
@@ -106,6 +107,19 @@ impl Services {
         );
     }
 
+    /// Everything that has arrived at them.
+    pub async fn received(&self) -> Result<Received, SimError> {
+        let all = |address| async move {
+            let asked = lines(address, 0, 0).await;
+            asked.map_err(|error| SimError::Unreachable(format!("{address} does not tell what came: {error}")))
+        };
+        Ok(Received {
+            erp: all(self.at.erp).await?,
+            fcm: all(self.at.fcm).await?,
+            sms: all(self.at.sms).await?,
+        })
+    }
+
     pub async fn stop(self) -> Result<(), SimError> {
         let erp = self.erp.stop().await;
         let fcm = self.fcm.stop().await;
@@ -118,7 +132,7 @@ impl Services {
 async fn follow(address: SocketAddr, shown: fn(&Value) -> Option<String>) {
     let mut seen = 0;
     loop {
-        match lines(address, seen).await {
+        match lines(address, seen, LONGEST_WAIT).await {
             Ok(lines) => {
                 seen += lines.len();
                 lines.iter().filter_map(shown).for_each(|line| screen::line(&line));
@@ -133,8 +147,9 @@ async fn follow(address: SocketAddr, shown: fn(&Value) -> Option<String>) {
     }
 }
 
-async fn lines(address: SocketAddr, since: usize) -> reqwest::Result<Vec<Value>> {
-    let url = format!("http://{address}/received?since={since}&wait=20");
+/// What came from line `since` on; where there is none, waits so many seconds for one.
+async fn lines(address: SocketAddr, since: usize, wait: u32) -> reqwest::Result<Vec<Value>> {
+    let url = format!("http://{address}/received?since={since}&wait={wait}");
     let text = http::client()
         .build()?
         .get(url)

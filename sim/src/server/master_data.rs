@@ -68,6 +68,14 @@ impl Server {
         Ok(self.post::<Made>("/stations", body).await?.id)
     }
 
+    /// Closes a station, or opens it again.
+    pub async fn set_station_open(&self, id: i64, open: bool) -> Result<(), SimError> {
+        let what = if open { "open" } else { "close" };
+        self.post::<Value>(&format!("/stations/{id}/{what}"), json!({}))
+            .await
+            .map(drop)
+    }
+
     pub async fn make_edge(&self, name: &str, station_ids: &[i64]) -> Result<NewEdge, SimError> {
         self.post("/edges", json!({ "name": name, "station_ids": station_ids }))
             .await

@@ -47,6 +47,20 @@ impl Server {
         self.list("/queue").await
     }
 
+    /// The newest who missed their call, or wait for staff to decide.
+    pub async fn set_aside(&self) -> Result<Vec<Entry>, SimError> {
+        #[derive(Deserialize)]
+        struct Page {
+            items: Vec<Entry>,
+        }
+        let mut entries = Vec::new();
+        for status in ["NO_SHOW", "REVIEW"] {
+            let path = format!("/queue?status={status}&limit=100");
+            entries.extend(self.get::<Page>(&path).await?.items);
+        }
+        Ok(entries)
+    }
+
     /// Checks a truck in, once for each `key`. `direction` is IN or OUT where it matters.
     pub async fn check_in(
         &self,

@@ -6,6 +6,7 @@ use tokio::time::{Instant, sleep};
 use uuid::Uuid;
 
 use super::{
+    itinerary::{Conduct, Itinerary},
     lineup::Lineup,
     registry::Registry,
     staff,
@@ -26,6 +27,7 @@ use crate::{
 #[derive(Debug)]
 pub(super) struct Driver {
     pub truck: Truck,
+    pub itinerary: Itinerary,
     pub yard: Arc<Yard>,
     pub server: Arc<Server>,
     pub registry: Arc<Registry>,
@@ -47,48 +49,77 @@ struct Place {
 
 /// A driver tries again this long after a refusal, or after no answer.
 const TRY_AGAIN: Duration = Duration::from_secs(1);
-/// In life's pace: from his place in the line to the deck, loading, and how far apart the day's first trucks come.
+/// In life's pace: from his place in the line to the deck, and loading.
 pub(super) const APPROACH: Duration = Duration::from_secs(8);
 const LOADING: Duration = Duration::from_mins(2);
-const HEADWAY: Duration = Duration::from_secs(6);
 /// A stranger who finds no free deck for so long drives on.
 const STRANGER_WAITS: Duration = Duration::from_mins(1);
 
 impl Driver {
-    /// Comes again and again. Ends only where the yard itself is broken.
+    /// Comes as often as it means to.
     pub(super) async fn drive(self) -> Result<(), SimError> {
-        self.pass_time(HEADWAY * (self.truck.number - 1)).await;
+        self.pass_time(self.itinerary.comes_after).await;
+        let first = self.weighed_before / self.truck.passes();
+        for visit in first..self.itinerary.visits.unwrap_or(u32::MAX) {
+            self.visit(visit).await?;
+            self.pass_time(self.truck.luck(visit).branch(1).gap(self.away)).await;
+        }
+        Ok(())
+    }
+
+    /// All passes of a visit that are not yet done, unless the driver gives up.
+    async fn visit(&self, visit: u32) -> Result<(), SimError> {
+        if self.truck.habit == Habit::Stranger {
+            return self.come_uncalled(visit).await;
+        }
         let passes = self.truck.passes();
-        for weighing in self.weighed_before.. {
-            let (visit, pass) = (weighing / passes, weighing % passes);
+        for weighing in self.weighed_before.max(visit * passes)..(visit + 1) * passes {
+            let pass = weighing % passes;
             if pass > 0 {
                 self.pass_time(self.truck.luck(visit).gap(LOADING)).await;
             }
-            match self.truck.habit {
-                Habit::Stranger => self.come_uncalled(visit).await?,
-                _ => self.come(visit, pass).await?,
-            }
-            if pass + 1 == passes {
-                self.pass_time(self.truck.luck(visit).branch(1).gap(self.away)).await;
+            let conduct = if weighing == 0 {
+                self.itinerary.conduct
+            } else {
+                Conduct::Obeys
+            };
+            if !self.come(visit, pass, conduct).await? {
+                return Ok(());
             }
         }
         Ok(())
     }
 
-    /// From check-in until the server has let it go.
-    async fn come(&self, visit: u32, pass: u32) -> Result<(), SimError> {
+    /// From check-in until the server has let it go; false where it was not weighed and comes no more.
+    async fn come(&self, visit: u32, pass: u32, conduct: Conduct) -> Result<bool, SimError> {
         let mut place = self.check_in().await;
         let mut done = Done::default();
         let mut last_stay = None;
         let mut known = Some(place.entry.clone());
+        let gives_up_at = match conduct {
+            Conduct::GivesUp(after) => Some(Instant::now() + after.div_f64(self.yard.haste())),
+            _ => None,
+        };
+        let mut misses = matches!(conduct, Conduct::MissesACall | Conduct::NeverComes);
         loop {
             match next(known.as_ref(), &done) {
+                Step::Wait if gives_up_at.is_some_and(|at| Instant::now() >= at) && !done.weighed => {
+                    let gone = self.server.cancel(place.entry.id, "the driver gives up").await;
+                    if gone.is_ok() {
+                        return Ok(false);
+                    }
+                    self.ask(gone).await;
+                }
                 Step::Wait => {}
-                Step::Leave => return Ok(()),
+                Step::Leave => return Ok(true),
                 Step::CheckIn => {
                     sleep(TRY_AGAIN).await;
                     place = self.check_in().await;
                     (done, known) = (Done::default(), Some(place.entry.clone()));
+                }
+                Step::Drive(_) if misses => {
+                    done.obeyed.clone_from(&known);
+                    misses = false;
                 }
                 Step::Drive(station) => {
                     if let Some(stay) = self.obey(&place, station, visit, pass).await? {
@@ -98,6 +129,7 @@ impl Driver {
                         place.since = Instant::now();
                     }
                 }
+                Step::AskBack if conduct == Conduct::NeverComes => return Ok(false),
                 Step::AskBack => self.ask(self.server.put_back(place.entry.id).await).await,
                 Step::AskDecision => {
                     if let (Some(stay), Some(entry)) = (&last_stay, &known) {

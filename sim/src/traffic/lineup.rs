@@ -7,10 +7,13 @@ use tokio::{
     time::{Instant, sleep, timeout},
 };
 
-use crate::server::{
-    Server,
-    live::News,
-    queue::{Entry, Status},
+use crate::{
+    SimError,
+    server::{
+        Server,
+        live::News,
+        queue::{Entry, Status},
+    },
 };
 
 /// The newest line that is known. Copies share it.
@@ -30,12 +33,19 @@ struct Seen {
 const LEAST_PAUSE: Duration = Duration::from_millis(200);
 const LONGEST_PAUSE: Duration = Duration::from_millis(1500);
 
+/// Those who are called or wait, and those who missed their call or wait for a decision.
+async fn whole_line(server: &Server) -> Result<Vec<Entry>, SimError> {
+    let mut entries = server.line().await?;
+    entries.extend(server.set_aside().await?);
+    Ok(entries)
+}
+
 impl Lineup {
     /// Keeps the line up to date for as long as it is polled.
     pub async fn follow(&self, server: &Server, mut news: broadcast::Receiver<News>) {
         loop {
             let asked_at = Instant::now();
-            match server.line().await {
+            match whole_line(server).await {
                 Ok(entries) => drop(self.newest.send_replace(Some(Seen { entries, asked_at }))),
                 Err(error) => tracing::debug!("the line is not known now: {error}"),
             }

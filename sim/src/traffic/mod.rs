@@ -1,5 +1,6 @@
 //! Trucks that come and go as the server calls them: check in, wait, obey, be weighed, leave, come again.
 //!
+//! - [`itinerary`]: what each truck means to do, and when
 //! - [`driver`]: one truck's life
 //! - [`step`]: what a driver does next, a pure function of what the line says
 //! - [`lineup`]: the line, asked for when the server says that it changed
@@ -8,6 +9,7 @@
 //! - [`staff`]: what people in the office do so that nobody waits for ever
 
 mod driver;
+pub mod itinerary;
 mod lineup;
 #[cfg(test)]
 mod office;
@@ -21,7 +23,7 @@ use std::{sync::Arc, time::Duration};
 use tokio::{sync::broadcast, task::JoinSet};
 
 use self::{driver::Driver, registry::Registry};
-pub use self::{lineup::Lineup, phones::Phones, staff::clear_line};
+pub use self::{itinerary::TrafficSpec, lineup::Lineup, phones::Phones, staff::clear_line};
 use crate::{
     SimError,
     server::{
@@ -32,14 +34,6 @@ use crate::{
     yard::Yard,
 };
 
-/// How many trucks there are, and how long they are away between two visits.
-#[derive(Clone, Copy, Debug)]
-pub struct TrafficSpec {
-    pub trucks: u32,
-    /// The mean, in life's pace.
-    pub away: Duration,
-}
-
 /// No truck that obeys a call is on the deck sooner.
 pub fn least_approach(haste: f64) -> Duration {
     driver::APPROACH.div_f64(haste * 2.0)
@@ -48,6 +42,8 @@ pub fn least_approach(haste: f64) -> Duration {
 /// The trucks on the road. Dropping it takes them off.
 #[derive(Debug)]
 pub struct Traffic {
+    trucks: JoinSet<Result<(), SimError>>,
+    /// What goes on for as long as there are trucks.
     tasks: JoinSet<Result<(), SimError>>,
     news: broadcast::Sender<News>,
     lineup: Lineup,
@@ -89,22 +85,36 @@ impl Traffic {
                 Ok(())
             }
         });
+        for closure in spec.closures {
+            let (server, yard) = (Arc::clone(&server), Arc::clone(&yard));
+            tasks.spawn(async move {
+                staff::close_for_a_while(&server, &yard, closure).await;
+                std::future::pending().await
+            });
+        }
+        let mut trucks = JoinSet::new();
         let past = yard.truth();
-        for number in 1..=spec.trucks {
+        for (number, itinerary) in (1..).zip(spec.trucks) {
             let truck = yard.truck(number);
             let is_of_it = |stay: &&Stay| stay.is_confirmed() && stay.plate == truck.plate;
             let driver = Driver {
                 weighed_before: u32::try_from(past.iter().filter(is_of_it).count()).unwrap_or(0),
                 truck,
+                itinerary,
                 yard: Arc::clone(&yard),
                 server: Arc::clone(&server),
                 registry: Arc::clone(&registry),
                 lineup: lineup.clone(),
                 away: spec.away,
             };
-            tasks.spawn(driver.drive());
+            trucks.spawn(driver.drive());
         }
-        Ok(Self { tasks, news, lineup })
+        Ok(Self {
+            trucks,
+            tasks,
+            news,
+            lineup,
+        })
     }
 
     /// What the server tells by WebSocket.
@@ -117,13 +127,23 @@ impl Traffic {
         self.lineup.clone()
     }
 
-    /// Runs until something breaks that no driver can mend.
+    /// Runs until the last truck has gone, or something breaks that no driver can mend.
     pub async fn run(&mut self) -> Result<(), SimError> {
-        while let Some(ended) = self.tasks.join_next().await {
-            ended.map_err(|error| SimError::Internal(format!("a truck's task broke: {error}")))??;
+        let (trucks, tasks) = (&mut self.trucks, &mut self.tasks);
+        let has_trucks = !trucks.is_empty();
+        tokio::select! {
+            ended = all(trucks, "a truck's task"), if has_trucks => ended,
+            ended = all(tasks, "a task beside the trucks") => ended,
         }
-        Ok(())
     }
+}
+
+/// Waits for all, or the first that fails.
+async fn all(tasks: &mut JoinSet<Result<(), SimError>>, what: &str) -> Result<(), SimError> {
+    while let Some(ended) = tasks.join_next().await {
+        ended.map_err(|error| SimError::Internal(format!("{what} broke: {error}")))??;
+    }
+    Ok(())
 }
 
 #[cfg(test)]

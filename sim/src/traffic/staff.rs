@@ -5,7 +5,7 @@ use std::{collections::HashMap, time::Duration};
 use chrono::TimeDelta;
 use tokio::time::{Instant, sleep};
 
-use super::lineup::Lineup;
+use super::{itinerary::Closure, lineup::Lineup};
 use crate::{
     SimError,
     server::{
@@ -43,6 +43,28 @@ pub async fn call_by_hand(server: &Server, lineup: &Lineup, yard: &Yard) {
                 }
             }
         }
+    }
+}
+
+/// Closes a station when its time has come, and opens it again.
+pub async fn close_for_a_while(server: &Server, yard: &Yard, closure: Closure) {
+    let Some(station) = yard.station_ids().nth(closure.station) else {
+        return;
+    };
+    sleep(closure.after.div_f64(yard.haste())).await;
+    set_open(server, station, false).await;
+    sleep(closure.lasts.div_f64(yard.haste())).await;
+    set_open(server, station, true).await;
+}
+
+/// Until the server has done it.
+async fn set_open(server: &Server, station: i64, open: bool) {
+    while let Err(error) = server.set_station_open(station, open).await {
+        tracing::debug!(
+            station.id = station,
+            "station {station} cannot be closed or opened now: {error}"
+        );
+        sleep(Duration::from_secs(1)).await;
     }
 }
 

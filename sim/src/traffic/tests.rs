@@ -50,10 +50,7 @@ async fn stays_of(
     trucks: u32,
     enough: impl Fn(&[Stay]) -> bool,
 ) -> Vec<Stay> {
-    let spec = TrafficSpec {
-        trucks,
-        away: Duration::from_secs(20),
-    };
+    let spec = TrafficSpec::endless(trucks, Duration::from_secs(20));
     let mut traffic = Traffic::start(Arc::clone(&yard), server, spec, None).await.unwrap();
     let (mut events, news) = (yard.events(), traffic.news.clone());
     let ended = || {

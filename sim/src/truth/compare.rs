@@ -213,6 +213,7 @@ mod tests {
         let record = Record {
             id: 1,
             vehicle_id: 7,
+            slip_number: None,
             status: "COMPLETED".to_owned(),
             gross: kg(18_340),
             tare: kg(8000),

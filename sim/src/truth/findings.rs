@@ -49,6 +49,29 @@ pub enum Finding {
     /// A completed record whose net is not its gross less its tare.
     #[error("wrong net: record {record} is not gross less tare")]
     WrongNet { record: i64 },
+    /// The day is over, and somebody still waits.
+    #[error("left in the line: {queue_number} is {status} when the day is over")]
+    LeftInLine { queue_number: i64, status: String },
+    /// The day is over, and somebody has not got what he is owed.
+    #[error("owed: {count} of {kind} are {state}, expected all to be sent")]
+    Owed { kind: String, state: String, count: i64 },
+    /// A truck has another number of completed records than it was weighed for.
+    #[error("records: {plate} has {made}, expected {expected}")]
+    RecordCount {
+        plate: String,
+        expected: usize,
+        made: usize,
+    },
+    /// The ERP has something else than the server.
+    #[error("at the ERP: slip {slip}: {why}")]
+    AtErp { slip: String, why: String },
+    /// A service that is as strict as the real one did not take something.
+    #[error("refused: {service} answered {status} to {what}")]
+    Refused {
+        service: &'static str,
+        what: String,
+        status: u64,
+    },
 }
 
 /// What a comparison saw and found.

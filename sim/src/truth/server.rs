@@ -28,6 +28,7 @@ pub struct Capture {
 pub struct Record {
     pub id: i64,
     pub vehicle_id: i64,
+    pub slip_number: Option<String>,
     pub status: String,
     pub gross: Option<Kilograms>,
     pub tare: Option<Kilograms>,
@@ -58,6 +59,18 @@ pub struct ServerSide {
     pub slips: Vec<Numbered>,
     pub queue: Vec<Numbered>,
     pub events: Vec<EventName>,
+    /// Those who are still in the line, or wait for a decision: number and status.
+    pub open_entries: Vec<(i64, String)>,
+    /// What others have not got yet.
+    pub owed: Vec<Owed>,
+}
+
+/// Messages of a kind that are not delivered.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Owed {
+    pub kind: String,
+    pub state: String,
+    pub count: i64,
 }
 
 impl ServerSide {
@@ -101,6 +114,8 @@ impl ServerSide {
                 event,
             )
             .await?,
+            open_entries: rows(&snapshot, OPEN_ENTRIES, open_entry).await?,
+            owed: rows(&snapshot, OWED, owed).await?,
         })
     }
 }
@@ -125,8 +140,14 @@ const CAPTURES: &str = "SELECT id, station_id, weight::text, gap, \
     (extract(epoch FROM coalesce(edge_at, captured_at)) * 1000000)::bigint, record_id, decided_by IS NOT NULL \
     FROM capture ORDER BY id";
 
-const RECORDS: &str = "SELECT id, vehicle_id, status::text, gross_weight::text, tare_weight::text, net_weight::text \
-    FROM weigh_record ORDER BY id";
+const RECORDS: &str = "SELECT id, vehicle_id, slip_number, status::text, gross_weight::text, tare_weight::text, \
+    net_weight::text FROM weigh_record ORDER BY id";
+
+const OPEN_ENTRIES: &str = "SELECT queue_number::bigint, status::text FROM v_queue \
+    WHERE status IN ('WAITING', 'CALLED', 'REVIEW') ORDER BY id";
+
+const OWED: &str = "SELECT kind::text, state::text, count(*) FROM v_outbox WHERE state NOT IN ('SENT', 'DISCARDED') \
+    GROUP BY kind, state ORDER BY kind, state";
 
 async fn rows<T>(
     snapshot: &Transaction<'_>,
@@ -153,10 +174,23 @@ fn record(row: &Row) -> Result<Record, SimError> {
     Ok(Record {
         id: row.try_get(0)?,
         vehicle_id: row.try_get(1)?,
-        status: row.try_get(2)?,
-        gross: weight_at(3)?,
-        tare: weight_at(4)?,
-        net: weight_at(5)?,
+        slip_number: row.try_get(2)?,
+        status: row.try_get(3)?,
+        gross: weight_at(4)?,
+        tare: weight_at(5)?,
+        net: weight_at(6)?,
+    })
+}
+
+fn open_entry(row: &Row) -> Result<(i64, String), SimError> {
+    Ok((row.try_get(0)?, row.try_get(1)?))
+}
+
+fn owed(row: &Row) -> Result<Owed, SimError> {
+    Ok(Owed {
+        kind: row.try_get(0)?,
+        state: row.try_get(1)?,
+        count: row.try_get(2)?,
     })
 }
 

@@ -27,6 +27,7 @@ use weighbridge_sim::{
     http::client,
     server::{Login, Server},
     site::{Site, SiteSpec},
+    traffic::TrafficSpec,
     truck::Habits,
     truth::Stay,
     yard::{Visit, Yard},
@@ -351,13 +352,12 @@ fn site(folder: &Folder, spec: &Spec) -> SiteSpec {
         rate_hz: RATE_HZ,
         haste: spec.haste,
         seed: spec.seed,
-        trucks: spec.trucks,
         habits: Habits {
             two_pass: 0.2,
             // They have a station to themselves, or they would be weighed under others' calls, as the rules have it.
             strangers: 0.0,
         },
-        away: Duration::from_secs(40),
+        traffic: TrafficSpec::endless(spec.trucks, Duration::from_secs(40)),
         patience: PATIENCE,
         board: spec.board,
         control: SocketAddr::from(([127, 0, 0, 1], 0)),
