@@ -29,6 +29,7 @@
 //! | SF-17 | the edge is killed inside a cycle | [`killing`] |
 //! | SF-18 | serial lines are pulled, and carry noise | [`lines`] |
 //! | SF-19 | the edge's file, or the other end of the link, is of another version | [`versions`] |
+//! | DAY | nothing: a whole working day, from check-in to the ERP | [`whole_day`] |
 
 #![allow(
     clippy::unwrap_used,
@@ -49,4 +50,5 @@ mod lines;
 mod network;
 mod restoring;
 mod versions;
+mod whole_day;
 mod yard;

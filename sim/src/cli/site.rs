@@ -83,7 +83,8 @@ impl YardArgs {
     }
 }
 
-fn within(flag: &str, value: f64, low: f64, high: f64) -> Result<f64, SimError> {
+/// A number of the command line, where it lies between two others.
+pub fn within(flag: &str, value: f64, low: f64, high: f64) -> Result<f64, SimError> {
     let refused = || SimError::Usage(format!("{flag} is {value}, expected {low} to {high}"));
     (low..=high).contains(&value).then_some(value).ok_or_else(refused)
 }

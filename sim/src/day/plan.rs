@@ -19,16 +19,6 @@ pub struct Plan {
     fingerprint: u32,
 }
 
-/// What a plan is drawn from.
-#[derive(Clone, Copy, Debug)]
-pub struct DaySpec {
-    pub seed: u64,
-    pub trucks: u32,
-    pub stations: u8,
-    /// How long trucks come, in life's pace.
-    pub lasts: Duration,
-}
-
 /// A third of the trucks is weighed empty and loaded; all are known.
 pub const HABITS: Habits = Habits {
     two_pass: 1.0 / 3.0,
@@ -43,26 +33,26 @@ const GIVE_UP: f64 = 0.03;
 const PLAN: u64 = 2_000_000;
 
 impl Plan {
-    /// The day of this seed.
-    pub fn draw(spec: DaySpec) -> Self {
-        let mut chance = Chance::of_seed(spec.seed).branch(PLAN);
-        let mut arrivals: Vec<Duration> = (0..spec.trucks).map(|_| arrival(&mut chance, spec.lasts)).collect();
+    /// The day of this seed; `lasts` is how long trucks come, in life's pace.
+    pub fn draw(seed: u64, trucks: u32, lasts: Duration, stations: usize) -> Self {
+        let yard = Chance::of_seed(seed);
+        let mut chance = yard.branch(PLAN);
+        let mut arrivals: Vec<Duration> = (0..trucks).map(|_| arrival(&mut chance, lasts)).collect();
         arrivals.sort_unstable();
         let itinerary = |comes_after| Itinerary {
             comes_after,
             visits: Some(1),
             conduct: conduct(&mut chance),
         };
-        let trucks: Vec<Itinerary> = arrivals.into_iter().map(itinerary).collect();
-        let closures = (0..spec.stations).map(|station| closure(&mut chance, station, spec));
+        let itineraries = arrivals.into_iter().map(itinerary).collect();
+        let slot = lasts.div_f64(f64::from(u32::try_from(stations).unwrap_or(u32::MAX)) + 1.0);
+        let closures = (0..stations).map(|station| closure(&mut chance, station, slot));
         let traffic = TrafficSpec {
-            trucks,
             closures: closures.collect(),
+            trucks: itineraries,
             away: Duration::ZERO,
         };
-        let weighed: Vec<Truck> = (1..=spec.trucks)
-            .map(|number| Truck::new(Chance::of_seed(spec.seed), number, HABITS))
-            .collect();
+        let weighed: Vec<Truck> = (1..=trucks).map(|number| Truck::new(yard, number, HABITS)).collect();
         let mut hash = Sha256::new();
         hash.update(format!("{traffic:?}"));
         for truck in &weighed {
@@ -125,13 +115,13 @@ fn conduct(chance: &mut Chance) -> Conduct {
     }
 }
 
-/// Each station once, one after the other, for a sixteenth of the day at most.
-fn closure(chance: &mut Chance, station: u8, spec: DaySpec) -> Closure {
-    let slot = spec.lasts.div_f64(f64::from(spec.stations) + 1.0);
+/// Each station once, one after the other, for a quarter of its slot of the day at most.
+fn closure(chance: &mut Chance, station: usize, slot: Duration) -> Closure {
+    let slots_before = u32::try_from(station).unwrap_or(u32::MAX);
     Closure {
-        station: station.into(),
-        after: slot.mul_f64(f64::from(station) + chance.between(0.5, 1.0)),
-        lasts: spec.lasts.mul_f64(chance.between(1.0 / 32.0, 1.0 / 16.0)),
+        station,
+        after: slot.mul_f64(f64::from(slots_before) + chance.between(0.5, 1.0)),
+        lasts: slot.mul_f64(chance.between(0.125, 0.25)),
     }
 }
 
@@ -140,12 +130,7 @@ mod tests {
     use super::*;
 
     fn plan(seed: u64) -> Plan {
-        Plan::draw(DaySpec {
-            seed,
-            trucks: 500,
-            stations: 3,
-            lasts: Duration::from_hours(8),
-        })
+        Plan::draw(seed, 500, Duration::from_hours(8), 3)
     }
 
     #[test]

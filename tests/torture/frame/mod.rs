@@ -98,6 +98,11 @@ impl Case {
                 Finding::Altered { .. } | Finding::WrongNet { .. } | Finding::WrongTruck { .. } => score.altered += 1,
                 Finding::Phantom { .. } => score.phantoms += 1,
                 Finding::NumbersMissing { .. } => score.slip_gaps += 1,
+                Finding::LeftInLine { .. }
+                | Finding::Owed { .. }
+                | Finding::RecordCount { .. }
+                | Finding::AtErp { .. }
+                | Finding::Refused { .. } => score.unfinished += 1,
             }
         }
     }

@@ -24,6 +24,8 @@ pub struct Score {
     pub altered: usize,
     pub phantoms: usize,
     pub slip_gaps: usize,
+    /// What a day left open, or others have otherwise.
+    pub unfinished: usize,
     pub recoveries_ms: Vec<u128>,
     pub took_s: u64,
     pub passed: bool,
@@ -81,8 +83,8 @@ impl fmt::Display for Score {
         }
         write!(
             f,
-            " | {} weighed | lost {} | dup {} | altered {} | phantom {} | slip gaps {}",
-            self.weighed, self.lost, self.doubled, self.altered, self.phantoms, self.slip_gaps
+            " | {} weighed | lost {} | dup {} | altered {} | phantom {} | slip gaps {} | unfinished {}",
+            self.weighed, self.lost, self.doubled, self.altered, self.phantoms, self.slip_gaps, self.unfinished
         )?;
         if let Some((p50, p99)) = percentiles(self.recoveries_ms.clone()) {
             write!(f, " | recovery p50 {p50} ms, p99 {p99} ms")?;

@@ -17,9 +17,9 @@ use crate::folder::Folder;
 use crate::yard::world::built;
 
 /// A run without one of these is no whole run.
-const EXPECTED: [&str; 19] = [
+const EXPECTED: [&str; 20] = [
     "SF-01", "SF-02", "SF-03", "SF-04", "SF-05", "SF-06", "SF-07", "SF-08", "SF-09", "SF-10", "SF-11", "SF-12",
-    "SF-13", "SF-14", "SF-15", "SF-16", "SF-17", "SF-18", "SF-19",
+    "SF-13", "SF-14", "SF-15", "SF-16", "SF-17", "SF-18", "SF-19", "DAY",
 ];
 
 /// Puts the card of all results in `folder` beside them. Called after each case, so that also a run that is broken off has one.
@@ -53,7 +53,7 @@ fn total(scores: &[Score]) -> String {
         |(p50, p99)| format!("p50 {p50} ms p99 {p99} ms"),
     );
     format!(
-        "{kills} kills, {} cuts, {} restarts, {} weighed | lost {} | dup {} | altered {} | phantom {} | slip gaps {} | \
+        "{kills} kills, {} cuts, {} restarts, {} weighed | lost {} | dup {} | altered {} | phantom {} | slip gaps {} | unfinished {} | \
          recovery {recovery} | mutants {} | cases failed {failures} of {} | bound: {}",
         times("cuts"),
         times("restarts"),
@@ -63,6 +63,7 @@ fn total(scores: &[Score]) -> String {
         sum(|score| score.altered),
         sum(|score| score.phantoms),
         sum(|score| score.slip_gaps),
+        sum(|score| score.unfinished),
         mutants(),
         scores.len(),
         bound(kills, failures),
