@@ -27,15 +27,15 @@ test: lint test-fast test-faults ## everything that CI runs
 test-fast: ## unit and integration tests
 	@cd $(ROOT)
 	scripts/need postgresql strace
-	$(CARGO) build --locked --workspace --bins
+	$(CARGO) build --locked --workspace --bins --tests
 	$(CARGO) test --locked --workspace
 
 # Built beside the others: target/debug/weighbridge can be broken from here on, until the next build without the feature.
 test-faults: ## the supervision suite, against a server that can be broken on purpose
 	@cd $(ROOT)
 	scripts/need postgresql
-	$(CARGO) test --locked -p weighbridge-supervision --features chaos
-	$(CARGO) test --locked -p weighbridge --features chaos --test suite -- breaking_actors
+	$(CARGO) test --locked -p weighbridge -p weighbridge-supervision \
+	  --features weighbridge/chaos,weighbridge-supervision/chaos --test suite -- breaking
 
 torture: ## every fault case at full size, within the hour; prints the scorecard (CASES=name for some)
 	@cd $(ROOT)
