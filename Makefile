@@ -7,7 +7,7 @@ ROOT := $(dir $(abspath $(lastword $(MAKEFILE_LIST))))
 CARGO := cargo
 export CARGO_TERM_COLOR ?= auto
 
-.PHONY: deb check-package help run test lint fmt build bench clean audit test-fast test-faults torture mutants fuzz
+.PHONY: deb check-package help run day test lint fmt build bench clean audit test-fast test-faults torture mutants fuzz
 
 help: ## what there is
 	@grep -hE '^[a-z-]+:.*## ' $(ROOT)Makefile | sed -E 's/:.*## /\t/' | column -t -s $$'\t'
@@ -15,6 +15,10 @@ help: ## what there is
 run: build ## a whole yard: server, edge, indicators on ptys, trucks; Ctrl-C stops it
 	@cd $(ROOT)
 	exec target/release/weighbridge-sim run
+
+day: build ## a whole working day in minutes, from check-in to the ERP, and whether everything agrees; SEED=n for another day
+	@cd $(ROOT)
+	exec target/release/weighbridge-sim day --seed $${SEED:-1}
 
 build: ## the release binaries, in target/release
 	@cd $(ROOT)
