@@ -1,7 +1,5 @@
 //! Takes a seed's steps, heals all, waits until it is at rest, and checks; and makes what fails short.
 
-use std::collections::BTreeSet;
-
 use crate::{
     breaks::Break,
     chance::Chance,
@@ -208,19 +206,12 @@ pub fn kind_of(violation: &str) -> &str {
     violation.split(':').next().unwrap_or(violation)
 }
 
-/// The kinds of violations that these seeds show, until so many seeds failed.
-pub fn kinds(seeds: std::ops::Range<u64>, broken: &[Break], enough: usize) -> (usize, BTreeSet<String>) {
-    let (mut found, mut kinds) = (0, BTreeSet::new());
-    for number in seeds {
-        if let Err(failure) = seed(number, broken) {
-            found += 1;
-            kinds.insert(kind_of(&failure.violation).to_owned());
-            if found >= enough {
-                break;
-            }
-        }
-    }
-    (found, kinds)
+/// What the first of these seeds breaks that breaks something.
+pub fn first_broken(mut seeds: std::ops::Range<u64>, broken: &[Break]) -> Option<String> {
+    seeds.find_map(|number| {
+        let failure = seed(number, broken).err()?;
+        Some(kind_of(&failure.violation).to_owned())
+    })
 }
 
 impl std::fmt::Display for Failure {
