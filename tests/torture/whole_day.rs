@@ -18,8 +18,8 @@ async fn a_day_from_check_in_to_the_erp_leaves_nothing_open_and_everything_agree
         },
         folder: folder.path().join("day"),
         seed: case.seed,
-        trucks: case.pick(16, 500),
-        lasts: case.pick(Duration::from_mins(12), Duration::from_hours(8)),
+        trucks: case.pick(12, 500),
+        lasts: case.pick(Duration::from_mins(7), Duration::from_hours(8)),
         haste: 60.0,
     };
     println!("{}", day.plan());
