@@ -6,6 +6,8 @@ SHELL := /bin/bash
 ROOT := $(dir $(abspath $(lastword $(MAKEFILE_LIST))))
 CARGO := cargo
 export CARGO_TERM_COLOR ?= auto
+# Tests wait more than they reckon: for a PostgreSQL, for a truck to stand still.
+export RUST_TEST_THREADS ?= $(shell echo $$((2 * $$(nproc))))
 
 .PHONY: deb check-package help run day test lint fmt build bench clean audit test-fast test-faults torture mutants fuzz
 
