@@ -1,6 +1,8 @@
 //! A site with one station, one edge that has said hello, one truck (tare 10 t) and its driver.
+//!
+//! - [`failures`]: what it does while connections break off and transactions fail
 
-use std::time::{Duration, Instant};
+mod failures;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use weighbridge::{
@@ -151,6 +153,11 @@ impl Yard {
         }
     }
 
+    /// The database that it shares with others.
+    pub fn database(&self) -> std::sync::Arc<Database> {
+        self.database.clone()
+    }
+
     pub async fn forget_tare(&self) {
         let client = self.database.connect().await;
         client
@@ -277,12 +284,7 @@ impl Yard {
 
     /// Waits until so many transactions wait for a lock.
     pub async fn until_locked_out(&self, count: i64) {
-        let query = "SELECT count(*) FROM pg_stat_activity
-                     WHERE datname = current_database() AND wait_event_type = 'Lock'";
-        let deadline = Instant::now() + Duration::from_secs(10);
-        while self.count(query).await < count {
-            assert!(Instant::now() < deadline, "fewer than {count} transactions wait");
-        }
+        self.database.until_locked_out(count).await;
     }
 
     pub async fn record(&self, id: i64) -> Item {

@@ -9,7 +9,7 @@ use std::{
     process::{Child, Command, Stdio},
     sync::{Mutex, OnceLock},
     thread,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use secrecy::{ExposeSecret, SecretString};
@@ -62,6 +62,19 @@ impl Database {
             .unwrap();
         tokio::spawn(connection);
         client
+    }
+}
+
+impl Database {
+    /// Waits until so many transactions wait for a lock.
+    pub async fn until_locked_out(&self, count: i64) {
+        let client = self.connect().await;
+        let query = "SELECT count(*) FROM pg_stat_activity
+                     WHERE datname = current_database() AND wait_event_type = 'Lock'";
+        let deadline = Instant::now() + Duration::from_secs(10);
+        while client.query_one(query, &[]).await.unwrap().get::<_, i64>(0) < count {
+            assert!(Instant::now() < deadline, "fewer than {count} transactions wait");
+        }
     }
 }
 
