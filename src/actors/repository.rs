@@ -78,10 +78,20 @@ impl Handler<IsDiskFull> for Repository {
 /// How long a caller waits at most, the actor's own mailbox included; the runner's limit for a query comes before it.
 const PATIENCE: Duration = Duration::from_secs(15);
 
+/// How often a change is made at most that gives way to others.
+const TRIES: u32 = 4;
+
 /// Asking the repository in a word. An actor that does not answer is a database that is not available.
 pub trait Queries {
     /// Runs one query.
     fn run<Q: Query>(&self, query: Q) -> impl Future<Output = Result<Q::Output, DbError>> + Send;
+
+    /// Runs a change that others may stand in the way of: one that gave way to another has changed nothing, and is made
+    /// again.
+    fn run_contended<Q: Query + Clone + Sync>(
+        &self,
+        query: Q,
+    ) -> impl Future<Output = Result<Q::Output, DbError>> + Send;
 
     /// Runs a change in one commit with others of its type.
     fn run_grouped<Q: GroupedQuery>(&self, query: Q) -> impl Future<Output = Result<Q::Output, DbError>> + Send;
@@ -90,6 +100,16 @@ pub trait Queries {
 impl Queries for Handle<Repository> {
     async fn run<Q: Query>(&self, query: Q) -> Result<Q::Output, DbError> {
         self.ask(Run(query), PATIENCE).await.map_err(unavailable)?
+    }
+
+    async fn run_contended<Q: Query + Clone + Sync>(&self, query: Q) -> Result<Q::Output, DbError> {
+        let mut tries = 1;
+        loop {
+            match self.run(query.clone()).await {
+                Err(error) if error.gave_way() && tries < TRIES => tries += 1,
+                outcome => return outcome,
+            }
+        }
     }
 
     async fn run_grouped<Q: GroupedQuery>(&self, query: Q) -> Result<Q::Output, DbError> {

@@ -15,7 +15,7 @@ pub enum DbError {
     /// The database could not be asked at all, or broke off; whether a commit took place may be unknown.
     #[error(transparent)]
     Unavailable(#[from] Unavailable),
-    /// A watermark was moved by another transaction meanwhile; the same query succeeds when it reads anew.
+    /// What it was about was changed by another transaction meanwhile; the same query succeeds when it reads anew.
     #[error("another transaction was faster")]
     Overtaken,
     #[error("the database refused a query: {0}")]
@@ -54,7 +54,12 @@ impl DbError {
         text.contains(NO_SPACE)
     }
 
-    /// Whether two transactions waited for each other in a circle, and this one gave way: it has changed nothing.
+    /// Whether another transaction stood in the way and this one has changed nothing: it may be made again at once.
+    pub fn gave_way(&self) -> bool {
+        matches!(self, Self::Overtaken) || self.is_deadlock()
+    }
+
+    /// Whether two transactions waited for each other in a circle, and this one gave way.
     pub fn is_deadlock(&self) -> bool {
         matches!(self, Self::Query(DieselError::DatabaseError(_, info)) if info.message().contains(DEADLOCK))
     }

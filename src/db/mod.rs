@@ -14,6 +14,13 @@
 //! - [`pool`], [`identity`]: connections, and whether they lead to the database that served last
 //!
 //! A query is a value, [`Query`], in the file of its table; the repository actor runs it. Nobody else speaks Diesel.
+//!
+//! # Locks
+//! Every transaction takes row locks in one order, so that no two wait for each other in a circle: gateways, epochs, stations,
+//! entries of the line, captures, records, vehicles, and the day's counter last; of one kind by ascending ids. What must be
+//! known before (which station, whose entry) is read without a lock, and read again under it: where it has changed, the
+//! query answers [`DbError::Overtaken`] and is asked again. A row that no other transaction can know yet is not waited for,
+//! and may be written at any time.
 
 use std::future::Future;
 

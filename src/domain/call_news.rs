@@ -26,6 +26,12 @@ pub enum Withdrawn {
     NoShow,
     Skipped,
     StationClosed,
+    /// Its truck left the deck unweighed, and will be called anew.
+    LeftUnweighed,
+    /// Staff have to look at it.
+    Review,
+    /// What was weighed under it was another's.
+    Voided,
 }
 
 impl Withdrawn {
@@ -35,6 +41,9 @@ impl Withdrawn {
             Self::NoShow => "NO_SHOW",
             Self::Skipped => "SKIPPED",
             Self::StationClosed => "STATION_CLOSED",
+            Self::LeftUnweighed => "LEFT_UNWEIGHED",
+            Self::Review => "REVIEW",
+            Self::Voided => "VOIDED",
         }
     }
 }

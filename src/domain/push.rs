@@ -96,6 +96,7 @@ impl CallPayload {
         let name = match self.reason.as_deref() {
             Some("NO_SHOW") => "no_show",
             Some("CANCELLED") => "cancelled",
+            Some("REVIEW") => "review",
             _ => "withdrawn",
         };
         let mut push = self.push(

@@ -133,7 +133,7 @@ pub async fn assign_capture(
         author: caller.author(),
         now: Utc::now(),
     };
-    let record_id = decided(links.repository.run(assign).await?, &links)?;
+    let record_id = decided(links.repository.run_contended(assign).await?, &links)?;
     let ids = record_id.into_iter().collect();
     let record = links.repository.run_grouped(Items { ids }).await?.pop();
     let record = record.ok_or_else(|| ApiError::internal("a capture was assigned to a record that is not there"))?;

@@ -3,111 +3,19 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, SubsecRound, TimeDelta, Utc};
 use futures_util::future::join_all;
 use serde_json::json;
 use tokio::sync::Barrier;
 use weighbridge::db::{
-    DbError, Pool, Query,
-    audit_log::Author,
-    wait_queue::{CallNext, Cancel, CheckIn, EntryById, ExpireCalls, NotJoined, PauseDeadlines, Refusal},
+    DbError,
+    wait_queue::{CallNext, CheckIn, EntryById, ExpireCalls, NotJoined, PauseDeadlines, Refusal, Sight},
 };
 
-use crate::support::{database::Database, site::Site};
-
-/// A line in a database of its own, and two nodes' connections to it.
-struct Line {
-    database: Database,
-    nodes: [Pool; 2],
-}
-
-impl Line {
-    /// With so many stations and trucks; the trucks have not checked in.
-    async fn new(stations: i64, trucks: i64) -> Self {
-        let database = Database::new();
-        let client = database.connect().await;
-        let setup = format!(
-            "INSERT INTO edge_gateway (id, name, site_id) VALUES (1, 'edge', 1);
-             INSERT INTO app_user (id, login_id, password_hash, name, role) VALUES (1, 'clerk', 'x', 'clerk', 'STAFF');
-             INSERT INTO weigh_station (id, name, site_id, edge_id, indicator_type)
-               SELECT n, n || '번', 1, 1, 'A' FROM generate_series(1, {stations}) AS n;
-             INSERT INTO vehicle (id, plate_number) SELECT n, '80바' || n FROM generate_series(1, {trucks}) AS n;
-             INSERT INTO driver (id, name, phone, phone_index)
-               SELECT n, '기사 ' || n, '', decode(lpad(to_hex(n), 8, '0'), 'hex') FROM generate_series(1, {trucks}) AS n;"
-        );
-        client.batch_execute(&setup).await.unwrap();
-        let nodes = [database.pool(), database.pool()];
-        Self { database, nodes }
-    }
-
-    async fn run<Q: Query>(&self, node: usize, query: Q) -> Result<Q::Output, DbError> {
-        let mut conn = self.nodes[node % 2].get().await.unwrap();
-        query.run(&mut conn).await
-    }
-
-    async fn count(&self, query: &str) -> i64 {
-        self.database
-            .connect()
-            .await
-            .query_one(query, &[])
-            .await
-            .unwrap()
-            .get(0)
-    }
-
-    async fn execute(&self, statement: &str) {
-        self.database.connect().await.batch_execute(statement).await.unwrap();
-    }
-
-    /// Lets all trucks stand in the line, in the order of their numbers.
-    async fn fill(&self) {
-        let fill = "INSERT INTO wait_queue (driver_id, vehicle_id, queue_number, site_id, day, position)
-                      SELECT id, id, id, 1, current_date, id FROM driver ORDER BY id;
-                    INSERT INTO queue_counter (site_id, day, last_number) SELECT 1, current_date, count(*) FROM driver;";
-        self.execute(fill).await;
-    }
-}
-
-fn clerk() -> Author {
-    Author {
-        user_id: 1,
-        login: "clerk".into(),
-        address: "127.0.0.1".into(),
-        request_id: "r".into(),
-    }
-}
-
-fn call_to(station_id: i64, deadline: TimeDelta) -> CallNext {
-    CallNext {
-        station_id,
-        entry_id: None,
-        deadline,
-        now: Utc::now(),
-    }
-}
-
-fn cancel_of(entry_id: i64, driver_id: Option<i64>) -> Cancel {
-    Cancel {
-        entry_id,
-        driver_id,
-        reason: "race".into(),
-        author: clerk(),
-    }
-}
-
-fn check_in(driver_id: i64, vehicle_id: i64, now: DateTime<Utc>) -> CheckIn {
-    CheckIn {
-        site_id: 1,
-        driver_id,
-        vehicle_id,
-        product_id: None,
-        customer_id: None,
-        direction: None,
-        priority: None,
-        own_vehicle: false,
-        now,
-    }
-}
+use crate::support::{
+    line::{Line, call_to, cancel_of, check_in},
+    site::Site,
+};
 
 /// Three stations call, their trucks do not come, leave or give up, and the next ones give up: all at once, until the line
 /// is empty.
@@ -340,12 +248,11 @@ async fn a_deadline_does_not_run_while_nobody_could_see_the_truck_come() {
     let called = line.run(0, call_to(1, TimeDelta::minutes(10))).await.unwrap().unwrap();
     let look = async |minutes: i64, seen: bool| {
         let (now, awake) = (start + TimeDelta::minutes(minutes), if seen { vec![1] } else { vec![] });
-        let pause = PauseDeadlines {
-            site_id: 1,
+        let sight = Sight {
             awake: awake.clone(),
-            was_away: false,
-            now,
+            ..Sight::default()
         };
+        let pause = PauseDeadlines { site_id: 1, sight, now };
         line.run(0, pause).await.unwrap();
         let gone = line.run(0, ExpireCalls { stations: awake, now }).await.unwrap();
         (
@@ -372,4 +279,61 @@ async fn a_deadline_does_not_run_while_nobody_could_see_the_truck_come() {
             .await,
         1
     );
+}
+
+/// Two nodes look at one line; the edge is linked to the first.
+#[tokio::test]
+async fn a_deadline_runs_on_while_any_node_hears_the_station() {
+    let line = Line::new(1, 1).await;
+    line.fill().await;
+    let start = Utc::now().trunc_subsecs(3);
+    let call = CallNext {
+        now: start,
+        ..call_to(1, TimeDelta::minutes(10))
+    };
+    let called = line.run(0, call).await.unwrap().unwrap();
+    let (first, second) = (0, 1);
+    let look = async |node: usize, seconds: i64, sight: Sight| {
+        let now = start + TimeDelta::seconds(seconds);
+        line.run(node, PauseDeadlines { site_id: 1, sight, now }).await.unwrap();
+        line.run(0, EntryById { id: called.id }).await.unwrap().deadline_at
+    };
+    let heard = async |seconds: i64| {
+        let at = (start + TimeDelta::seconds(seconds)).to_rfc3339();
+        line.execute(&format!("UPDATE edge_gateway SET last_seen_at = '{at}'"))
+            .await;
+    };
+    let awake = || Sight {
+        awake: vec![1],
+        ..Sight::default()
+    };
+    let runs = called.deadline_at;
+    for seconds in (0..60).step_by(5) {
+        heard(seconds).await;
+        assert_eq!(look(first, seconds + 1, awake()).await, runs);
+        assert_eq!(look(second, seconds + 2, Sight::default()).await, runs, "{seconds}");
+    }
+    // The indicator falls silent: the first node knows, and the second leaves it at that.
+    let dark = Sight {
+        dark: vec![1],
+        ..Sight::default()
+    };
+    assert_eq!(look(first, 60, dark).await, None);
+    assert_eq!(look(second, 61, Sight::default()).await, None);
+    let later = runs.map(|at| at + TimeDelta::seconds(30));
+    assert_eq!(look(first, 90, awake()).await, later, "thirty seconds were dark");
+    // The edge leaves the first node, and comes to the second.
+    heard(92).await;
+    let lost = Sight {
+        lost: vec![1],
+        ..Sight::default()
+    };
+    assert_eq!(look(first, 94, lost).await, None);
+    let later = later.map(|at| at + TimeDelta::seconds(4));
+    assert_eq!(look(second, 96, awake()).await, later, "dark since it was heard last");
+    // Its node dies: nobody hears of it for a while, and the deadline stands since it was heard last.
+    assert_eq!(look(first, 110, Sight::default()).await, later);
+    assert_eq!(look(first, 113, Sight::default()).await, None);
+    let later = later.map(|at| at + TimeDelta::seconds(48));
+    assert_eq!(look(first, 140, awake()).await, later);
 }

@@ -131,6 +131,34 @@ async fn the_slip_is_pushed_when_the_truck_is_weighed() {
     assert_eq!(slip["android"]["priority"], "NORMAL");
 }
 
+#[actix_web::test]
+async fn a_call_that_ends_on_the_deck_is_taken_back_on_the_phone_at_once() {
+    let fcm = StandIn::start("fcm", &[]);
+    // Nobody looks by himself what is owed: it is announced.
+    let site = yard(&fcm, &[("delivery.look_every", "1h")]).await;
+    let (station, mut clock) = (site.stations[0], Clock::now());
+    let cab = Cab::new(&site, 1).await;
+    cab.tell_token("phone").await;
+    cab.check_in(&site).await;
+    site.call_next(station).await.done();
+    fcm.got(1, of_type("QUEUE_CALLED")).await;
+    clock.catch_up();
+    for kg in [0, 25_000, 0] {
+        site.post_reading(station, kg, &mut clock).await.done();
+    }
+    let told = fcm.got(1, of_type("QUEUE_WITHDRAWN")).await;
+    assert_eq!(told[0]["body"]["message"]["data"]["reason"], "LEFT_UNWEIGHED");
+    site.call_next(station).await.done();
+    fcm.got(2, of_type("QUEUE_CALLED")).await;
+    clock.catch_up();
+    site.weigh(station, 25_000, &mut clock).await;
+    let record = site.count("SELECT id FROM weigh_record").await;
+    let void = json!({ "reason": "다른 차량", "requeue": true });
+    site.post(&format!("/weigh-records/{record}/void"), void).await.done();
+    let told = fcm.got(2, of_type("QUEUE_WITHDRAWN")).await;
+    assert_eq!(told[1]["body"]["message"]["data"]["reason"], "VOIDED");
+}
+
 /// OB-09, at the size of every day.
 #[actix_web::test]
 async fn whoever_cancels_in_the_instant_of_the_call_is_not_called() {

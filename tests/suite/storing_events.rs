@@ -1,5 +1,7 @@
 //! An edge's events reach the database exactly once, with all that follows from them.
 
+mod storm;
+mod voiding;
 mod yard;
 
 use weighbridge::db::{edge_event::Outcome, wait_queue::Refusal};

@@ -4,14 +4,17 @@
 
 mod work;
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
 
 use actix::{Actor, ActorFutureExt, AsyncContext, Context, Handler, Message, ResponseActFuture, WrapFuture};
 use chrono::TimeDelta;
 use tracing::warn;
 use weighbridge_supervision::{Handle, Listener};
 
-use self::work::Work;
+use self::work::{Looked, Work};
 use super::{
     directory::Directory,
     edge_link::ShowOnBoard,
@@ -99,7 +102,8 @@ pub struct Queue {
     /// One look at a time; what happens meanwhile asks for another.
     looking: bool,
     look_again: bool,
-    has_looked: bool,
+    /// Which stations were linked to this node at the last look.
+    linked: Option<BTreeSet<i64>>,
 }
 
 impl Queue {
@@ -121,7 +125,7 @@ impl Queue {
             boards: BTreeMap::new(),
             looking: false,
             look_again: false,
-            has_looked: false,
+            linked: None,
         }
     }
 
@@ -134,8 +138,8 @@ impl Queue {
         context.spawn(self.work().look().into_actor(self).map(|looked, queue, context| {
             queue.looking = false;
             match looked {
-                Ok((stations, line)) => {
-                    queue.has_looked = true;
+                Ok(Looked { stations, line, linked }) => {
+                    queue.linked = Some(linked);
                     queue.show(&stations, &line);
                 }
                 Err(error) => warn!(
@@ -155,7 +159,7 @@ impl Queue {
             call_deadline: self.call_deadline,
             repository: self.repository.clone(),
             directory: self.directory.clone(),
-            is_first: !self.has_looked,
+            linked_before: self.linked.clone(),
         }
     }
 
@@ -210,7 +214,7 @@ impl Handler<JoinLine> for Queue {
 
     fn handle(&mut self, JoinLine(check_in): JoinLine, _: &mut Context<Self>) -> Self::Result {
         let repository = self.repository.clone();
-        let joining = async move { repository.run(check_in).await };
+        let joining = async move { repository.run_contended(check_in).await };
         Box::pin(joining.into_actor(self).map(|joined, queue, context| {
             queue.look(context);
             joined

@@ -1,6 +1,6 @@
 //! What the queue does in the background, with handles of its own: looks at the line, calls, and changes entries.
 
-use std::time::Duration;
+use std::{collections::BTreeSet, time::Duration};
 
 use chrono::{TimeDelta, Utc};
 use futures_util::future::join_all;
@@ -15,43 +15,48 @@ use crate::{
         repository::{Queries, Repository},
     },
     db::{
-        DbError, Query,
+        DbError,
         station_view::{StationView, StationViews},
-        wait_queue::{CallNext, Called, Changed, Done, Entry, ExpireCalls, Line, PauseDeadlines, Recall, Skip},
+        wait_queue::{CallNext, Called, Changed, Done, Entry, ExpireCalls, Line, PauseDeadlines, Recall, Sight, Skip},
     },
 };
 
 /// An Indicator answers from memory; for one that does not, nobody else is kept waiting.
 const ASK_WITHIN: Duration = Duration::from_millis(250);
-/// How often a change is tried that gave way to another.
-const TRIES: u32 = 3;
+/// What a look at the line found.
+pub(super) struct Looked {
+    pub stations: Vec<StationView>,
+    pub line: Vec<Entry>,
+    /// The stations that are linked to this node.
+    pub linked: BTreeSet<i64>,
+}
 
 pub(super) struct Work {
     pub site_id: i64,
     pub call_deadline: TimeDelta,
     pub repository: Handle<Repository>,
     pub directory: Directory,
-    /// Whether nobody has looked at this line before.
-    pub is_first: bool,
+    /// Which stations were linked to this node at the look before; none where it is the first.
+    pub linked_before: Option<BTreeSet<i64>>,
 }
 
 impl Work {
-    pub(super) async fn look(self) -> Result<(Vec<StationView>, Vec<Entry>), DbError> {
-        let stations = self.stations().await?;
-        let awake = self.awake(&stations).await;
-        self.keep_deadlines(&awake).await?;
-        let line = self.line().await?;
-        if line.iter().all(|entry| entry.status != "WAITING") {
-            return Ok((stations, line));
+    pub(super) async fn look(self) -> Result<Looked, DbError> {
+        let mut stations = self.stations().await?;
+        let sight = self.sight(&stations).await;
+        self.keep_deadlines(&sight).await?;
+        let mut line = self.line().await?;
+        if line.iter().any(|entry| entry.status == "WAITING") {
+            let mut called = false;
+            for station in stations.iter().filter(|station| sight.awake.contains(&station.id)) {
+                called |= self.call_if_free(station).await?;
+            }
+            if called {
+                (stations, line) = (self.stations().await?, self.line().await?);
+            }
         }
-        let mut called = false;
-        for station in stations.iter().filter(|station| awake.contains(&station.id)) {
-            called |= self.call_if_free(station).await?;
-        }
-        if called {
-            return Ok((self.stations().await?, self.line().await?));
-        }
-        Ok((stations, line))
+        let linked = sight.awake.into_iter().chain(sight.dark).collect();
+        Ok(Looked { stations, line, linked })
     }
 
     async fn line(&self) -> Result<Vec<Entry>, DbError> {
@@ -64,36 +69,45 @@ impl Work {
         Ok(stations)
     }
 
-    /// Stations whose link and indicator are up and whose edge has told all it kept: only there do deadlines run, and only
-    /// there is anyone called without a hand.
-    async fn awake(&self, stations: &[StationView]) -> Vec<i64> {
+    /// Where deadlines run, and anyone is called without a hand: where link and indicator are up and the edge has told all
+    /// it kept.
+    async fn sight(&self, stations: &[StationView]) -> Sight {
         let asked = stations.iter().filter_map(|station| {
             let indicator = self.directory.indicator(station.id)?;
             Some(async move { (station.id, indicator.ask(CurrentState, ASK_WITHIN).await) })
         });
-        let answers = join_all(asked).await.into_iter();
-        answers
-            .filter_map(|(station, answer)| {
-                let state = answer.ok()?;
-                (state.link_up && state.indicator_up && state.backlog_drained).then_some(station)
-            })
-            .collect()
+        let mut sight = Sight::default();
+        for (station, answer) in join_all(asked).await {
+            match answer {
+                Ok(state) if state.link_up && state.indicator_up && state.backlog_drained => sight.awake.push(station),
+                Ok(state) if state.link_up => sight.dark.push(station),
+                _ => {}
+            }
+        }
+        let was_linked = |station: &i64| {
+            self.linked_before
+                .as_ref()
+                .is_none_or(|before| before.contains(station))
+        };
+        let all = stations.iter().map(|station| station.id);
+        let unlinked = all.filter(|station| !sight.awake.contains(station) && !sight.dark.contains(station));
+        sight.lost = unlinked.filter(was_linked).collect();
+        sight
     }
 
-    async fn keep_deadlines(&self, awake: &[i64]) -> Result<(), DbError> {
+    async fn keep_deadlines(&self, sight: &Sight) -> Result<(), DbError> {
         let now = Utc::now();
         let pause = PauseDeadlines {
             site_id: self.site_id,
-            awake: awake.to_vec(),
-            was_away: self.is_first,
+            sight: sight.clone(),
             now,
         };
-        self.run(pause).await?;
-        if awake.is_empty() {
+        self.repository.run_contended(pause).await?;
+        if sight.awake.is_empty() {
             return Ok(());
         }
-        let stations = awake.to_vec();
-        for entry in self.run(ExpireCalls { stations, now }).await? {
+        let stations = sight.awake.clone();
+        for entry in self.repository.run_contended(ExpireCalls { stations, now }).await? {
             info!(queue.entry = entry, "the truck of entry {entry} did not come");
         }
         Ok(())
@@ -120,7 +134,7 @@ impl Work {
             deadline: self.call_deadline,
             now: Utc::now(),
         };
-        let called = self.run(call).await?;
+        let called = self.repository.run_contended(call).await?;
         if let Ok(entry) = &called {
             self.tell_of_call(entry);
         }
@@ -142,10 +156,10 @@ impl Work {
 
     pub(super) async fn change(&self, change: LineChange) -> Result<Done, DbError> {
         let done = match change {
-            LineChange::Acknowledge(acknowledge) => self.run(acknowledge).await,
-            LineChange::Cancel(cancel) => self.run(cancel).await,
-            LineChange::Return(back) => self.run(back).await,
-            LineChange::Move(to) => self.run(to).await,
+            LineChange::Acknowledge(acknowledge) => self.repository.run_contended(acknowledge).await,
+            LineChange::Cancel(cancel) => self.repository.run_contended(cancel).await,
+            LineChange::Return(back) => self.repository.run_contended(back).await,
+            LineChange::Move(to) => self.repository.run_contended(to).await,
             LineChange::Recall { entry_id, author } => {
                 let recall = Recall {
                     entry_id,
@@ -153,7 +167,7 @@ impl Work {
                     author,
                     now: Utc::now(),
                 };
-                self.run(recall).await
+                self.repository.run_contended(recall).await
             }
             LineChange::Skip {
                 entry_id,
@@ -167,7 +181,7 @@ impl Work {
                     deadline: self.call_deadline,
                     now: Utc::now(),
                 };
-                self.run(skip).await
+                self.repository.run_contended(skip).await
             }
         }?;
         if let Ok(changed) = &done {
@@ -185,17 +199,6 @@ impl Work {
         if let Some(station_id) = changed.station_id {
             self.directory.touch_station(station_id, Vec::new());
             self.directory.announce_owed();
-        }
-    }
-
-    /// Where two clerks' changes waited for each other, the one that gave way is made again.
-    async fn run<Q: Query + Clone>(&self, query: Q) -> Result<Q::Output, DbError> {
-        let mut tries = 1;
-        loop {
-            match self.repository.run(query.clone()).await {
-                Err(error) if error.is_deadlock() && tries < TRIES => tries += 1,
-                outcome => return outcome,
-            }
         }
     }
 }

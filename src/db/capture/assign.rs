@@ -88,12 +88,12 @@ impl Assign {
         let Some(row) = row else {
             return Ok(Decision::InvalidState);
         };
-        let Some(found) = unassigned(conn, row).await? else {
-            return Ok(Decision::InvalidState);
-        };
+        let found = found(conn, row).await?;
         let open = self.open_record(conn).await?;
+        let entry = self.entry(conn, &found).await?;
         let wanted = Wanted {
             stations: [found.station_id].into(),
+            entries: entry.into_iter().collect(),
             cycles: [found.cycle].into(),
             records: open.into_iter().collect(),
             vehicles: [self.parties.vehicle_id].into(),
@@ -102,13 +102,19 @@ impl Assign {
             ..Wanted::default()
         };
         let mut loaded = ledger::load(conn, &wanted).await?;
+        // Under its lock, which comes after those of station and entries.
+        if !is_unassigned(conn, row).await? {
+            return Ok(Decision::InvalidState);
+        }
         let revision = 1 + completed_before(conn, &found).await?;
         let Some(record_id) = self.take(&mut loaded, &found, open, revision) else {
             return Ok(Decision::InvalidState);
         };
         let mut changes = ledger::save(conn, &mut loaded).await?;
         self.decide(conn, &found, record_id).await?;
-        changes.sites.extend(self.close_review(conn, &found, record_id).await?);
+        if let Some(entry) = entry {
+            changes.sites.extend(self.close(conn, entry, &found, record_id).await?);
+        }
         Ok(Decision::Made {
             record_id: Some(record_id),
             changes,
@@ -203,26 +209,30 @@ impl Assign {
         audit_log::by_user(conn, &self.author, deed).await
     }
 
-    /// The entry whose weighing this was; says whose line has changed.
-    async fn close_review(
-        &self,
-        conn: &mut AsyncPgConnection,
-        found: &Found,
-        record: i64,
-    ) -> Result<Vec<i64>, DbError> {
+    /// The entry whose weighing this is, if it is not called.
+    async fn entry(&self, conn: &mut AsyncPgConnection, found: &Found) -> Result<Option<i64>, DbError> {
         use schema::wait_queue::dsl;
-        let entry: Option<i64> = dsl::wait_queue
+        Ok(dsl::wait_queue
             .filter(dsl::vehicle_id.eq(self.parties.vehicle_id))
-            .filter(dsl::status.eq_any(["REVIEW", "NO_SHOW", "WAITING"]))
+            .filter(dsl::status.eq_any(UNCALLED))
             .filter(dsl::created_at.between(found.captured_at - TimeDelta::days(1), found.captured_at))
             .order(dsl::id.desc())
             .select(dsl::id)
-            .for_no_key_update()
             .first(conn)
             .await
-            .optional()?;
-        let Some(entry) = entry else { return Ok(Vec::new()) };
-        let site = diesel::update(dsl::wait_queue.filter(dsl::id.eq(entry)))
+            .optional()?)
+    }
+
+    /// The entry is complete, unless it was called or ended before it was locked; says whose line has changed.
+    async fn close(
+        &self,
+        conn: &mut AsyncPgConnection,
+        entry: i64,
+        found: &Found,
+        record: i64,
+    ) -> Result<Option<i64>, DbError> {
+        use schema::wait_queue::dsl;
+        let site = diesel::update(dsl::wait_queue.filter(dsl::id.eq(entry).and(dsl::status.eq_any(UNCALLED))))
             .set((
                 dsl::status.eq("COMPLETED"),
                 dsl::capture_id.eq(found.id),
@@ -231,10 +241,14 @@ impl Assign {
             ))
             .returning(dsl::site_id)
             .get_result(conn)
-            .await?;
-        Ok(vec![site])
+            .await
+            .optional()?;
+        Ok(site)
     }
 }
+
+/// How an entry stands that may be weighed yet, and is not called.
+const UNCALLED: [&str; 3] = ["REVIEW", "NO_SHOW", "WAITING"];
 
 /// How many records this capture has completed that were voided since: each is told to the ERP under a name of its own.
 async fn completed_before(conn: &mut AsyncPgConnection, found: &Found) -> Result<i32, DbError> {
@@ -257,21 +271,28 @@ async fn completed_before(conn: &mut AsyncPgConnection, found: &Found) -> Result
     Ok(i32::try_from(completed).unwrap_or(i32::MAX - 1))
 }
 
-async fn unassigned(conn: &mut AsyncPgConnection, id: i64) -> Result<Option<Found>, DbError> {
+async fn found(conn: &mut AsyncPgConnection, id: i64) -> Result<Found, DbError> {
     use schema::capture::dsl;
-    let (state, station_id, cycle, weight, captured_at): (String, i64, Uuid, Weight, DateTime<Utc>) = dsl::capture
+    let (station_id, cycle, weight, captured_at): (i64, Uuid, Weight, DateTime<Utc>) = dsl::capture
         .filter(dsl::id.eq(id))
-        .select((dsl::state, dsl::station_id, dsl::cycle, dsl::weight, dsl::captured_at))
-        .for_no_key_update()
+        .select((dsl::station_id, dsl::cycle, dsl::weight, dsl::captured_at))
         .first(conn)
         .await?;
-    let cycle = CycleId::from_bits(cycle.as_u128());
-    let found = Found {
+    Ok(Found {
         id,
         station_id,
-        cycle,
+        cycle: CycleId::from_bits(cycle.as_u128()),
         weight: weight.into(),
         captured_at,
-    };
-    Ok((state == "UNASSIGNED").then_some(found))
+    })
+}
+
+async fn is_unassigned(conn: &mut AsyncPgConnection, id: i64) -> Result<bool, DbError> {
+    use schema::capture::dsl;
+    let state: String = dsl::capture
+        .filter(dsl::id.eq(id))
+        .select(dsl::state)
+        .first(conn)
+        .await?;
+    Ok(state == "UNASSIGNED")
 }

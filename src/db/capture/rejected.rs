@@ -37,12 +37,15 @@ pub async fn make_capture(
     let Some(readable) = body.as_deref().and_then(read).filter(|_| decided.is_none()) else {
         return Ok(None);
     };
-    let known: i64 = weigh_station::table
+    // Locked before the capture is written, as everywhere.
+    let known: Option<i64> = weigh_station::table
         .filter(weigh_station::id.eq(readable.station_id))
-        .count()
-        .get_result(conn)
-        .await?;
-    if known == 0 {
+        .select(weigh_station::id)
+        .for_no_key_update()
+        .first(conn)
+        .await
+        .optional()?;
+    if known.is_none() {
         return Ok(None);
     }
     let made: Option<i64> = diesel::insert_into(capture::table)

@@ -109,10 +109,13 @@ struct CallRow {
     customer_id: Option<i64>,
     direction: Option<String>,
     called_at: Option<DateTime<Utc>>,
+    calls_made: i32,
+    status: String,
     capture_id: Option<i64>,
     record_id: Option<i64>,
 }
 
+/// Entries that are wanted by their ids are locked with the calls, in one order; only calls are of the ledger.
 async fn calls(conn: &mut AsyncPgConnection, wanted: &Wanted, ledger: &mut Ledger) -> Result<(), DbError> {
     use schema::wait_queue::dsl;
     let here: Vec<i64> = ledger.stations.keys().copied().collect();
@@ -122,14 +125,18 @@ async fn calls(conn: &mut AsyncPgConnection, wanted: &Wanted, ledger: &mut Ledge
         .filter_map(|receipt| receipt.vehicle_id)
         .collect();
     let rows: Vec<CallRow> = dsl::wait_queue
-        .filter(dsl::status.eq("CALLED"))
-        .filter(dsl::station_id.eq_any(here).or(dsl::vehicle_id.eq_any(spent)))
+        .filter(
+            dsl::status
+                .eq("CALLED")
+                .and(dsl::station_id.eq_any(here).or(dsl::vehicle_id.eq_any(spent)))
+                .or(dsl::id.eq_any(list(&wanted.entries))),
+        )
         .order(dsl::id)
         .select(CallRow::as_select())
         .for_no_key_update()
         .load(conn)
         .await?;
-    for row in rows {
+    for row in rows.into_iter().filter(|row| row.status == "CALLED") {
         let (Some(station_id), Some(called_at)) = (row.station_id, row.called_at) else {
             continue;
         };
@@ -141,6 +148,7 @@ async fn calls(conn: &mut AsyncPgConnection, wanted: &Wanted, ledger: &mut Ledge
             customer_id: row.customer_id,
             direction: row.direction,
             called_at,
+            calls_made: row.calls_made,
             status: CallStatus::Called,
             capture_id: row.capture_id,
             record_id: row.record_id,

@@ -1,7 +1,6 @@
 //! The rows of a weighing as the domain's [`Ledger`], and back: locked, changed by the rules, written.
 //!
-//! - [`load`]: locks in one order everywhere (stations ascending, then entries, records, vehicles), so that no two
-//!   transactions wait for each other in a circle
+//! - [`load`]: reads and locks, in the order that [`db`](super) explains
 //! - [`names`]: names and codes, for who is told of a completed weighing
 //! - [`parties`]: who and what the rows name
 //! - [`save`]: what has changed; slip numbers come last, since their counter is what everyone waits for

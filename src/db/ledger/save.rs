@@ -11,9 +11,12 @@ use uuid::Uuid;
 use super::{Loaded, names, slips};
 use crate::{
     db::{DbError, audit_log, outbox, schema, wait_queue, weight::Weight},
-    domain::weighing::{
-        Ledger, completed,
-        ledger::{Alarm, Call, CallStatus, CaptureRow, Record, RecordStatus, Row},
+    domain::{
+        call_news::Withdrawn,
+        weighing::{
+            Ledger, completed,
+            ledger::{Alarm, Call, CallStatus, CaptureRow, Record, RecordStatus, Row},
+        },
     },
 };
 
@@ -83,19 +86,19 @@ fn changes(ledger: &Ledger) -> Changes {
     {
         stations.entry(record.station_id).or_default().push(*id);
     }
-    let moved = ledger
-        .calls
-        .values()
-        .filter(|call| call.is_changed() && call.status != CallStatus::Called);
+    let moved = || {
+        let changed = ledger.calls.values().filter(|call| call.is_changed());
+        changed.filter(|call| call.status != CallStatus::Called)
+    };
     Changes {
         stations,
-        sites: moved
+        sites: moved()
             .filter_map(|call| ledger.stations.get(&call.station_id))
             .map(|station| station.site_id)
             .collect(),
         unassigned: ledger.captures.values().filter(fresh).count(),
         alarms: ledger.alarms.clone(),
-        owes: !ledger.completed.is_empty(),
+        owes: !ledger.completed.is_empty() || moved().any(|call| withdrawn(call).is_some()),
     }
 }
 
@@ -116,6 +119,9 @@ async fn stations(conn: &mut AsyncPgConnection, ledger: &Ledger) -> Result<(), D
 async fn calls(conn: &mut AsyncPgConnection, ledger: &Ledger) -> Result<(), DbError> {
     use schema::wait_queue::dsl;
     for (id, call) in ledger.calls.iter().filter(|(_, row)| row.is_changed()) {
+        if let Some(why) = withdrawn(call) {
+            wait_queue::withdraw(conn, *id, why).await?;
+        }
         if call.status == CallStatus::BackInLine {
             wait_queue::to_head(conn, *id).await?;
             continue;
@@ -131,6 +137,15 @@ async fn calls(conn: &mut AsyncPgConnection, ledger: &Ledger) -> Result<(), DbEr
             .await?;
     }
     Ok(())
+}
+
+/// Why the driver is told that his call is no longer true, where it ended without a weight of its own.
+const fn withdrawn(call: &Call) -> Option<Withdrawn> {
+    match call.status {
+        CallStatus::Called | CallStatus::Completed => None,
+        CallStatus::Review => Some(Withdrawn::Review),
+        CallStatus::BackInLine => Some(Withdrawn::LeftUnweighed),
+    }
 }
 
 const fn status_name(call: &Call) -> &'static str {

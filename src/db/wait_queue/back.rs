@@ -1,19 +1,18 @@
 //! An entry comes back to the head of the line, or lets the next one go first.
 
 use chrono::{DateTime, TimeDelta, Utc};
-use diesel::{prelude::*, sql_types};
+use diesel::sql_types;
 use diesel_async::{AsyncConnection, AsyncPgConnection, RunQueryDsl};
 use serde_json::json;
 
 use super::{
     call::{CallNext, first_in_line},
     held::{Changed, Done, Held, Refusal, or_already_queued, waiting},
-    line::EntryById,
     news,
     order::put_behind,
 };
 use crate::{
-    db::{DbError, Query, audit_log::Author, prepared::Prepare, schema},
+    db::{DbError, Query, audit_log::Author, prepared::Prepare},
     domain::call_news::Withdrawn,
 };
 
@@ -63,7 +62,7 @@ impl Query for Return {
     }
 }
 
-/// Lets the next one go first. A called entry waits at the head of the line again and the next whom the station takes is
+/// Lets the next one go first; `Overtaken` where the entry is called somewhere in that instant. A called entry waits at the head of the line again and the next whom the station takes is
 /// called in its stead; an entry that waits changes places with the one behind it. Refused where nobody is next.
 #[derive(Clone, Debug)]
 pub struct Skip {
@@ -86,21 +85,10 @@ impl Query for Skip {
 
 impl Skip {
     async fn skip(self, conn: &mut AsyncPgConnection) -> Result<Done, DbError> {
-        use schema::wait_queue::dsl;
-        let station: Option<i64> = dsl::wait_queue
-            .filter(dsl::id.eq(self.entry_id))
-            .select(dsl::station_id)
-            .first(conn)
-            .await?;
-        // Its station is locked before it, as everywhere.
-        let is_empty = match station {
-            Some(station) => is_empty(conn, station).await?,
-            None => true,
-        };
-        let held = Held::lock(conn, self.entry_id, None).await?;
+        let (held, stands_there) = Held::lock_after_station(conn, self.entry_id, None).await?;
         let done = if held.status == "WAITING" {
             self.change_places(conn, &held).await?
-        } else if held.awaits_its_truck() && is_empty && held.station_id == station {
+        } else if held.awaits_its_truck() && !stands_there {
             self.call_another(conn, &held).await?
         } else {
             Err(Refusal::InvalidState)
@@ -139,25 +127,13 @@ impl Skip {
         let Some(other) = first_in_line(conn, &station).await? else {
             return Ok(Err(Refusal::NobodyWaits));
         };
-        let called = EntryById { id: held.id }.run(conn).await?;
+        news::withdraw(conn, held.id, Withdrawn::Skipped).await?;
         held.drop_empty_record(conn).await?;
         to_head(conn, held.id).await?;
-        news::withdrawn(conn, &called, Withdrawn::Skipped).await?;
         let instead = next.call_entry(conn, station.site_id, other).await?;
         Ok(Ok(Changed {
             instead: Some(Box::new(instead)),
             ..held.changed(conn).await?
         }))
     }
-}
-
-async fn is_empty(conn: &mut AsyncPgConnection, station_id: i64) -> Result<bool, DbError> {
-    use schema::weigh_station::dsl;
-    let status: String = dsl::weigh_station
-        .filter(dsl::id.eq(station_id))
-        .select(dsl::status)
-        .for_no_key_update()
-        .first(conn)
-        .await?;
-    Ok(status != "WEIGHING")
 }

@@ -6,7 +6,7 @@ use diesel_async::{AsyncConnection, AsyncPgConnection, RunQueryDsl};
 use serde_json::json;
 
 use super::{
-    held::{Changed, Done, Held, NO_TIME, Refusal, open_record, or_already_queued, waiting},
+    held::{Changed, Done, Held, NO_TIME, Refusal, hold_open_record, or_already_queued, waiting},
     line::{Entry, EntryById},
     news,
 };
@@ -101,7 +101,7 @@ impl CallNext {
     ) -> Result<Entry, DbError> {
         use schema::wait_queue::dsl;
         // What was open when it checked in may have been completed or voided since.
-        let record_id = match open_record(conn, site_id, entry.vehicle_id).await? {
+        let record_id = match hold_open_record(conn, site_id, entry.vehicle_id).await? {
             Some(open) => open,
             None => self.new_record(conn, site_id, &entry).await?,
         };

@@ -82,6 +82,33 @@ impl Held {
         }
     }
 
+    /// The same, and whether a truck stands on the deck to which it is called or was: its station is locked before it, as
+    /// everywhere. `Overtaken` where it was called to another one meanwhile.
+    pub(super) async fn lock_after_station(
+        conn: &mut AsyncPgConnection,
+        id: i64,
+        owner: Option<i64>,
+    ) -> Result<(Self, bool), DbError> {
+        use schema::{wait_queue::dsl, weigh_station};
+        let station: Option<i64> = dsl::wait_queue
+            .filter(dsl::id.eq(id))
+            .select(dsl::station_id)
+            .first(conn)
+            .await?;
+        let status: Option<String> = weigh_station::table
+            .filter(weigh_station::id.eq_any(station))
+            .select(weigh_station::status)
+            .for_no_key_update()
+            .first(conn)
+            .await
+            .optional()?;
+        let held = Self::lock(conn, id, owner).await?;
+        if held.station_id != station {
+            return Err(DbError::Overtaken);
+        }
+        Ok((held, status.as_deref() == Some("WEIGHING")))
+    }
+
     /// Whether it is called and its call has taken nothing yet.
     pub(super) fn awaits_its_truck(&self) -> bool {
         self.status == "CALLED" && self.capture_id.is_none()
@@ -212,6 +239,26 @@ pub(super) async fn open_record(
         .await
         .optional()?;
     Ok(open)
+}
+
+/// The same, locked, for who is called to it. None where it was completed or voided meanwhile.
+pub(super) async fn hold_open_record(
+    conn: &mut AsyncPgConnection,
+    site_id: i64,
+    vehicle_id: i64,
+) -> Result<Option<i64>, DbError> {
+    use schema::weigh_record::dsl;
+    let Some(id) = open_record(conn, site_id, vehicle_id).await? else {
+        return Ok(None);
+    };
+    let held = dsl::weigh_record
+        .filter(dsl::id.eq(id).and(dsl::status.eq("WEIGHING")))
+        .select(dsl::id)
+        .for_no_key_update()
+        .first(conn)
+        .await
+        .optional()?;
+    Ok(held)
 }
 
 /// No deadline, and none that waits to go on.

@@ -1,6 +1,6 @@
 //! An entry ends without a weighing, or a call does.
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use diesel::{prelude::*, sql_types};
 use diesel_async::{AsyncConnection, AsyncPgConnection, RunQueryDsl};
 use serde_json::json;
@@ -8,7 +8,6 @@ use serde_json::json;
 use super::{
     back::to_head,
     held::{Done, Held, NO_TIME, Refusal},
-    line::EntryById,
     news,
 };
 use crate::{
@@ -16,8 +15,9 @@ use crate::{
     domain::call_news::Withdrawn,
 };
 
-/// Takes an open entry, or one that waits for a decision, out of the line. `NotFound` where there is no such entry. Refused
-/// where it had ended before, or its truck is being weighed.
+/// Takes an open entry out of the line; staff also one that missed its call or that they had to look at. `NotFound` where
+/// there is no such entry, `Overtaken` where it is called somewhere in that instant. Refused where it had ended before, or
+/// a truck stands on the deck to which it is called.
 #[derive(Clone, Debug)]
 pub struct Cancel {
     pub entry_id: i64,
@@ -38,15 +38,17 @@ impl Query for Cancel {
 
 impl Cancel {
     async fn cancel(self, conn: &mut AsyncPgConnection) -> Result<Done, DbError> {
-        let held = Held::lock(conn, self.entry_id, self.driver_id).await?;
-        let may_end = ["WAITING", "CALLED", "REVIEW", "NO_SHOW"].contains(&held.status.as_str());
-        if !may_end || held.capture_id.is_some() {
+        let (held, stands_there) = Held::lock_after_station(conn, self.entry_id, self.driver_id).await?;
+        let is_called = held.status == "CALLED";
+        let may_end = is_called && held.awaits_its_truck() && !stands_there
+            || held.status == "WAITING"
+            || self.driver_id.is_none() && ["REVIEW", "NO_SHOW"].contains(&held.status.as_str());
+        if !may_end {
             return Ok(Err(Refusal::InvalidState));
         }
         // A driver who goes by himself knows.
-        if held.status == "CALLED" && self.driver_id.is_none() {
-            let called = EntryById { id: held.id }.run(conn).await?;
-            news::withdrawn(conn, &called, Withdrawn::Cancelled).await?;
+        if is_called && self.driver_id.is_none() {
+            news::withdraw(conn, held.id, Withdrawn::Cancelled).await?;
         }
         end(conn, &held, "CANCELLED").await?;
         let after = json!({ "status": "CANCELLED", "reason": self.reason });
@@ -93,9 +95,8 @@ impl Query for ExpireCalls {
                 .await?;
             let mut gone = Vec::new();
             for held in late {
-                let called = EntryById { id: held.id }.run(conn).await?;
+                news::withdraw(conn, held.id, Withdrawn::NoShow).await?;
                 end(conn, &held, "NO_SHOW").await?;
-                news::withdrawn(conn, &called, Withdrawn::NoShow).await?;
                 gone.push(held.id);
             }
             Ok(gone)
@@ -104,27 +105,45 @@ impl Query for ExpireCalls {
     }
 }
 
-/// Halts the deadlines of calls to stations that cannot be seen now, and lets those of the others go on where they were.
-/// Sent by Queue at each look.
+/// Halts the deadlines of calls to stations that nobody can see now, and lets those of the others go on where they were.
+/// Sent by the Queue of each node at each look: a station that this node does not hear is halted only where no other node
+/// has heard of it of late either.
 #[derive(Clone, Debug)]
 pub struct PauseDeadlines {
     pub site_id: i64,
-    /// Where deadlines run.
-    pub awake: Vec<i64>,
-    /// Whether nobody has looked before: a server that was away has seen nothing since it last heard of the edge.
-    pub was_away: bool,
+    /// What this node has seen of the stations.
+    pub sight: Sight,
     pub now: DateTime<Utc>,
 }
+
+/// What a node sees of the stations of a site.
+#[derive(Clone, Debug, Default)]
+pub struct Sight {
+    /// Where deadlines run: link and indicator are up, and all that the edge kept has arrived.
+    pub awake: Vec<i64>,
+    /// Linked to this node, and yet not to be seen.
+    pub dark: Vec<i64>,
+    /// No longer linked to this node, or never since it started: seen by nobody since their edge was heard last, unless it
+    /// has found another node.
+    pub lost: Vec<i64>,
+}
+
+/// A station that no node has heard of for so long is linked nowhere: an edge that is linked is noted every five seconds.
+const UNHEARD: TimeDelta = TimeDelta::seconds(20);
 
 const PAUSE: &str = "\
     UPDATE wait_queue AS q SET \
       deadline_at = CASE WHEN c.seen THEN q.deadline_at + ($3 - q.deadline_paused_at) ELSE q.deadline_at END, \
-      deadline_paused_at = CASE WHEN NOT c.seen THEN greatest(q.called_at, least($3, c.heard_at)) END \
+      deadline_paused_at = CASE WHEN NOT c.seen THEN greatest(q.called_at, least($3, c.since)) END \
     FROM (SELECT e.id, e.station_id = ANY($2) AS seen, \
-            coalesce(CASE WHEN $4 THEN (SELECT g.last_seen_at FROM weigh_station s JOIN edge_gateway g ON g.id = s.edge_id \
-              WHERE s.id = e.station_id) END, $3) AS heard_at \
-          FROM wait_queue e WHERE e.site_id = $1 AND e.status = 'CALLED' \
-            AND (e.station_id = ANY($2)) = (e.deadline_paused_at IS NOT NULL) ORDER BY e.id FOR NO KEY UPDATE) AS c \
+            CASE WHEN e.station_id = ANY($4) THEN $3 ELSE coalesce(h.heard_at, $3) END AS since \
+          FROM wait_queue e JOIN weigh_station s ON s.id = e.station_id LEFT JOIN edge_gateway g ON g.id = s.edge_id \
+            CROSS JOIN LATERAL (SELECT greatest(s.last_heartbeat, g.last_seen_at) AS heard_at) h \
+          WHERE e.site_id = $1 AND e.status = 'CALLED' AND CASE \
+            WHEN e.station_id = ANY($2) THEN e.deadline_paused_at IS NOT NULL \
+            ELSE e.deadline_paused_at IS NULL \
+              AND (e.station_id = ANY($4 || $5) OR h.heard_at IS NULL OR h.heard_at < $6) END \
+          ORDER BY e.id FOR NO KEY UPDATE OF e) AS c \
     WHERE c.id = q.id";
 
 impl Query for PauseDeadlines {
@@ -133,9 +152,11 @@ impl Query for PauseDeadlines {
     async fn run(self, conn: &mut AsyncPgConnection) -> Result<(), DbError> {
         diesel::sql_query(PAUSE)
             .bind::<sql_types::BigInt, _>(self.site_id)
-            .bind::<sql_types::Array<sql_types::BigInt>, _>(self.awake)
+            .bind::<sql_types::Array<sql_types::BigInt>, _>(self.sight.awake)
             .bind::<sql_types::Timestamptz, _>(self.now)
-            .bind::<sql_types::Bool, _>(self.was_away)
+            .bind::<sql_types::Array<sql_types::BigInt>, _>(self.sight.dark)
+            .bind::<sql_types::Array<sql_types::BigInt>, _>(self.sight.lost)
+            .bind::<sql_types::Timestamptz, _>(self.now - UNHEARD)
             .prepared()
             .execute(conn)
             .await?;
@@ -161,10 +182,9 @@ pub(in crate::db) async fn withdraw_from(
     let Some(held) = called.filter(Held::awaits_its_truck) else {
         return Ok(None);
     };
-    let entry = EntryById { id: held.id }.run(conn).await?;
+    news::withdraw(conn, held.id, why).await?;
     held.drop_empty_record(conn).await?;
     to_head(conn, held.id).await?;
-    news::withdrawn(conn, &entry, why).await?;
     Ok(Some(held.id))
 }
 

@@ -10,7 +10,7 @@
 //! - [`stands`]: whether a driver is called again
 //! - [`held`]: an entry under its lock, and what comes of changing it; [`news`]: what drivers are told
 //!
-//! Locks are taken in the order of every transaction here: stations, entries, records, vehicles, counters.
+//! Locks are taken in the order of every transaction: see [`db`](super).
 
 pub mod acknowledge;
 pub mod back;
@@ -32,7 +32,8 @@ pub use check_in::{CheckIn, Joined, NotJoined};
 pub use held::{Changed, Done, Refusal};
 pub(super) use held::{or_already_queued, vehicle_is_queued};
 pub(super) use leave::withdraw_from;
-pub use leave::{Cancel, ExpireCalls, PauseDeadlines};
+pub use leave::{Cancel, ExpireCalls, PauseDeadlines, Sight};
 pub use line::{Entry, EntryById, EntryOf, Line, Lines};
+pub(super) use news::withdraw;
 pub use order::Move;
 pub use stands::CalledAgain;

@@ -2,9 +2,9 @@
 
 use diesel_async::AsyncPgConnection;
 
-use super::line::Entry;
+use super::line::{Entry, EntryById};
 use crate::{
-    db::{DbError, outbox},
+    db::{DbError, Query, outbox},
     domain::call_news::{CallNews, Withdrawn},
 };
 
@@ -13,9 +13,14 @@ pub(super) async fn called(conn: &mut AsyncPgConnection, entry: &Entry) -> Resul
     outbox::enqueue(conn, &[news(entry).called()]).await
 }
 
-/// The call that the entry showed.
-pub(super) async fn withdrawn(conn: &mut AsyncPgConnection, entry: &Entry, why: Withdrawn) -> Result<(), DbError> {
-    outbox::enqueue(conn, &[news(entry).withdrawn(why)]).await
+/// The call of this entry is taken back: told while the entry still shows it.
+pub(in crate::db) async fn withdraw(
+    conn: &mut AsyncPgConnection,
+    entry_id: i64,
+    why: Withdrawn,
+) -> Result<(), DbError> {
+    let entry = EntryById { id: entry_id }.run(conn).await?;
+    outbox::enqueue(conn, &[news(&entry).withdrawn(why)]).await
 }
 
 fn news(entry: &Entry) -> CallNews<'_> {

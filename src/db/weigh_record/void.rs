@@ -16,12 +16,14 @@ use crate::{
         wait_queue::{self, Refusal},
     },
     domain::{
+        call_news::Withdrawn,
         outbox::{Origin, void},
         weighing::ledger::{Record, RecordStatus},
     },
 };
 
-/// Voids a completed record, or an open one that has a weight. `NotFound` where there is no such record.
+/// Voids a completed record, or an open one that has a weight. `NotFound` where there is no such record, `Overtaken` where it
+/// or its line was changed in that instant.
 #[derive(Clone, Debug)]
 pub struct VoidRecord {
     pub record_id: i64,
@@ -45,7 +47,7 @@ impl Query for VoidRecord {
 }
 
 /// What the rules' own record does not hold.
-#[derive(Queryable, Selectable)]
+#[derive(Debug, PartialEq, Eq, Queryable, Selectable)]
 #[diesel(table_name = schema::weigh_record)]
 struct Story {
     station_id: i64,
@@ -56,16 +58,35 @@ struct Story {
     replaces: Option<i64>,
 }
 
+/// What hangs on the record. It is read to know what to lock, and must be the same under the locks.
+#[derive(Debug, PartialEq, Eq)]
+struct Bundle {
+    story: Story,
+    captures: Vec<Taken>,
+    /// Where its truck is called now.
+    called_to: Vec<Option<i64>>,
+    /// Whose place is given back.
+    entry: Option<Place>,
+}
+
+/// A place in a line.
+#[derive(Debug, PartialEq, Eq, Queryable, Selectable)]
+#[diesel(table_name = schema::wait_queue)]
+struct Place {
+    id: i64,
+    vehicle_id: i64,
+    site_id: i64,
+    status: String,
+}
+
 impl VoidRecord {
     async fn void(self, conn: &mut AsyncPgConnection) -> Result<Voided, DbError> {
-        use schema::weigh_record::dsl;
-        let story: Story = dsl::weigh_record
-            .filter(dsl::id.eq(self.record_id))
-            .select(Story::as_select())
-            .first(conn)
-            .await?;
-        let captures = captures(conn, &story).await?;
-        let loaded = self.lock(conn, &story, &captures).await?;
+        let bundle = self.bundle(conn).await?;
+        let loaded = self.lock(conn, &bundle).await?;
+        if self.bundle(conn).await? != bundle {
+            return Err(DbError::Overtaken);
+        }
+        let Bundle { story, captures, .. } = &bundle;
         let Some(record) = loaded.ledger.records.get(&self.record_id) else {
             return Ok(Err(Refusal::InvalidState));
         };
@@ -76,14 +97,18 @@ impl VoidRecord {
         if !may_end || is_called {
             return Ok(Err(Refusal::InvalidState));
         }
-        let mut changes = Changes::default();
+        // What is owed to the ERP is; to a phone, where a call is taken back.
+        let mut changes = Changes {
+            owes: true,
+            ..Changes::default()
+        };
         if self.requeue {
-            match self.give_place_back(conn).await? {
+            match give_back(conn, bundle.entry.as_ref()).await? {
                 Ok(site) => drop(changes.sites.insert(site)),
                 Err(refusal) => return Ok(Err(refusal)),
             }
         }
-        self.write(conn, &story, record, &captures).await?;
+        self.write(conn, story, record, captures).await?;
         for station in [Some(story.station_id), record.first.map(|pass| pass.station_id)]
             .into_iter()
             .flatten()
@@ -95,48 +120,47 @@ impl VoidRecord {
         Ok(Ok(changes))
     }
 
-    /// Locks all that hangs on the record, in the order of every transaction.
-    async fn lock(&self, conn: &mut AsyncPgConnection, story: &Story, captures: &[Taken]) -> Result<Loaded, DbError> {
-        use schema::wait_queue::dsl;
-        let called: Vec<Option<i64>> = dsl::wait_queue
-            .filter(dsl::record_id.eq(self.record_id).and(dsl::status.eq("CALLED")))
+    async fn bundle(&self, conn: &mut AsyncPgConnection) -> Result<Bundle, DbError> {
+        use schema::{wait_queue::dsl, weigh_record};
+        let story: Story = weigh_record::table
+            .filter(weigh_record::id.eq(self.record_id))
+            .select(Story::as_select())
+            .first(conn)
+            .await?;
+        let captures = captures(conn, &story).await?;
+        let under_it = || dsl::wait_queue.filter(dsl::record_id.eq(self.record_id));
+        let called_to = under_it()
+            .filter(dsl::status.eq("CALLED"))
+            .order(dsl::id)
             .select(dsl::station_id)
             .load(conn)
             .await?;
+        let entry = under_it()
+            .filter(dsl::status.eq_any(["COMPLETED", "CALLED"]))
+            .order(dsl::id.desc())
+            .select(Place::as_select())
+            .first(conn)
+            .await
+            .optional()?;
+        Ok(Bundle {
+            story,
+            captures,
+            called_to,
+            entry,
+        })
+    }
+
+    /// Locks all that hangs on the record, in the order of every transaction.
+    async fn lock(&self, conn: &mut AsyncPgConnection, bundle: &Bundle) -> Result<Loaded, DbError> {
+        let called = bundle.called_to.iter().copied().flatten();
         let wanted = Wanted {
-            stations: called.into_iter().flatten().chain([story.station_id]).collect(),
-            cycles: captures.iter().map(|taken| taken.cycle).collect(),
+            stations: called.chain([bundle.story.station_id]).collect(),
+            entries: bundle.entry.iter().map(|entry| entry.id).collect(),
+            cycles: bundle.captures.iter().map(|taken| taken.cycle).collect(),
             records: [self.record_id].into(),
             ..Wanted::default()
         };
         ledger::load(conn, &wanted).await
-    }
-
-    /// The entry under whose call the record was made waits at the head of the line. Answers whose line that is.
-    async fn give_place_back(&self, conn: &mut AsyncPgConnection) -> Result<Result<i64, Refusal>, DbError> {
-        use schema::wait_queue::dsl;
-        let entry: Option<(i64, i64, i64)> = dsl::wait_queue
-            .filter(dsl::record_id.eq(self.record_id))
-            .filter(dsl::status.eq_any(["COMPLETED", "CALLED"]))
-            .order(dsl::id.desc())
-            .select((dsl::id, dsl::vehicle_id, dsl::site_id))
-            .for_no_key_update()
-            .first(conn)
-            .await
-            .optional()?;
-        let Some((id, vehicle_id, site_id)) = entry else {
-            return Ok(Err(Refusal::InvalidState));
-        };
-        if wait_queue::vehicle_is_queued(conn, vehicle_id, Some(id)).await? {
-            return Ok(Err(Refusal::AlreadyQueued));
-        }
-        wait_queue::to_head(conn, id).await?;
-        // Its record is the one that is being voided.
-        diesel::update(dsl::wait_queue.filter(dsl::id.eq(id)))
-            .set(dsl::record_id.eq(None::<i64>))
-            .execute(conn)
-            .await?;
-        Ok(Ok(site_id))
     }
 
     async fn write(
@@ -148,7 +172,7 @@ impl VoidRecord {
     ) -> Result<(), DbError> {
         use schema::{capture, weigh_record::dsl};
         let row = dsl::weigh_record.filter(dsl::id.eq(self.record_id).and(dsl::weighed_at.eq(story.weighed_at)));
-        diesel::update(row)
+        let voided = diesel::update(row)
             .set((
                 dsl::status.eq(RecordStatus::Voided.name()),
                 dsl::voided_at.eq(self.now),
@@ -157,6 +181,9 @@ impl VoidRecord {
             ))
             .execute(conn)
             .await?;
+        if voided != 1 {
+            return Err(DbError::Overtaken);
+        }
         let ids: Vec<i64> = captures.iter().map(|taken| taken.id).collect();
         diesel::update(capture::table.filter(capture::id.eq_any(ids)))
             .set((
@@ -211,7 +238,29 @@ impl VoidRecord {
     }
 }
 
+/// The entry under whose call the record was made waits at the head of the line. Answers whose line that is.
+async fn give_back(conn: &mut AsyncPgConnection, entry: Option<&Place>) -> Result<Result<i64, Refusal>, DbError> {
+    use schema::wait_queue::dsl;
+    let Some(place) = entry else {
+        return Ok(Err(Refusal::InvalidState));
+    };
+    if wait_queue::vehicle_is_queued(conn, place.vehicle_id, Some(place.id)).await? {
+        return Ok(Err(Refusal::AlreadyQueued));
+    }
+    if place.status == "CALLED" {
+        wait_queue::withdraw(conn, place.id, Withdrawn::Voided).await?;
+    }
+    wait_queue::to_head(conn, place.id).await?;
+    // Its record is the one that is being voided.
+    diesel::update(dsl::wait_queue.filter(dsl::id.eq(place.id)))
+        .set(dsl::record_id.eq(None::<i64>))
+        .execute(conn)
+        .await?;
+    Ok(Ok(place.site_id))
+}
+
 /// A capture that the record took.
+#[derive(Debug, PartialEq, Eq)]
 struct Taken {
     id: i64,
     cycle: CycleId,
@@ -225,6 +274,7 @@ async fn captures(conn: &mut AsyncPgConnection, story: &Story) -> Result<Vec<Tak
         .collect();
     let rows: Vec<(i64, Uuid)> = dsl::capture
         .filter(dsl::id.eq_any(ids))
+        .order(dsl::id)
         .select((dsl::id, dsl::cycle))
         .load(conn)
         .await?;

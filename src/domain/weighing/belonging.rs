@@ -20,6 +20,15 @@ pub fn explains(call: &Call, station: &Station, gap: bool, moments: Moments) -> 
         && moments.on > station.trusted_since
 }
 
+/// When the called truck can drive on at the earliest. One that was called before may stand right at the deck.
+pub fn earliest(call: &Call, station: &Station) -> DateTime<Utc> {
+    if call.calls_made > 1 {
+        call.called_at
+    } else {
+        call.called_at + station.least_approach
+    }
+}
+
 /// Whether a stay, its beginning and its weight, is surely not the called truck's: it began before the call or sooner than
 /// that truck could come, or it weighs clearly less than that truck does empty.
 pub fn is_anothers(
@@ -30,7 +39,7 @@ pub fn is_anothers(
 ) -> bool {
     // A tenth is more than fuel, driver and a wrong scale make together.
     let too_light = vehicle.tare.is_some_and(|tare| weight * 10 < tare * 9);
-    on < call.called_at + station.least_approach || too_light
+    on < earliest(call, station) || too_light
 }
 
 #[cfg(test)]
@@ -53,6 +62,7 @@ mod tests {
             customer_id: None,
             direction: None,
             called_at: second(100),
+            calls_made: 1,
             status: CallStatus::Called,
             capture_id: None,
             record_id: Some(1),
@@ -99,6 +109,13 @@ mod tests {
         assert!(check(&station(), 100, 8_999), "no truck of 10 t weighs that");
         assert!(check(&far, 119, 25_000), "the called one is still on its way");
         assert!(!check(&far, 120, 25_000));
+        let again = Call {
+            calls_made: 2,
+            ..call()
+        };
+        let check = |on| is_anothers(&again, &far, &vehicle, (second(on), Kilograms::from_whole(25_000)));
+        assert!(!check(100), "called again, it may stand there already");
+        assert!(check(99), "but what stood there before the call is another");
     }
 
     #[test]

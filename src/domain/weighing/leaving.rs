@@ -6,19 +6,29 @@ use weighbridge_protocol::CycleId;
 
 use super::{
     belonging,
-    ledger::{Audit, CallStatus, Ledger},
+    ledger::{Audit, Call, CallStatus, Ledger},
 };
 use crate::domain::edge_time::Moments;
+
+/// A truck that was called so often and left unweighed each time is not called once more by itself.
+pub const MOST_CALLS: i32 = 3;
 
 /// The deck is empty again after a stay that was captured, or was not.
 ///
 /// With a capture that the call took, the entry is complete, also after a first pass. With one that it did not take, staff
-/// must look. Without any, nothing was weighed: the truck goes back to the head of the line. A truck that left before the
-/// call began ends nothing, nor does one that was surely another: the called one is still on its way, and if its call
-/// ended here, it would be weighed under the next one's, and so on. `stay` is the cycle of what was captured.
+/// must look. Without any, nothing was weighed: the truck goes back to the head of the line, or to staff after its third
+/// call. A truck that left before the call began ends nothing, nor does one that was surely another: the called one is
+/// still on its way, and if its call ended here, it would be weighed under the next one's, and so on. `stay` is the cycle
+/// of what was captured.
 pub fn vehicle_left(ledger: &mut Ledger, station_id: i64, stay: Option<CycleId>, captured: bool, moments: Moments) {
-    if captured && !moments.doubtful && was_another(ledger, station_id, stay) {
-        let text = format!("station {station_id} weighed another truck than the called one, which is still awaited");
+    let was_another = if captured {
+        was_another(ledger, station_id, stay)
+    } else {
+        left_too_soon(ledger, station_id, moments.at)
+    };
+    if was_another && !moments.doubtful {
+        let what = if captured { "weighed" } else { "saw" };
+        let text = format!("station {station_id} {what} another truck than the called one, which is still awaited");
         ledger.alarm("OTHER_TRUCK", station_id, text);
         return;
     }
@@ -36,14 +46,9 @@ pub fn vehicle_left(ledger: &mut Ledger, station_id: i64, stay: Option<CycleId>,
     if !in_this_call {
         return;
     }
-    let status = if captured {
-        CallStatus::Review
-    } else {
-        CallStatus::BackInLine
-    };
     let change = call.change();
-    change.status = status;
-    let (vehicle_id, record_id) = (change.vehicle_id, change.record_id);
+    change.status = status_after(captured, change);
+    let (vehicle_id, calls, record_id) = (change.vehicle_id, change.calls_made, change.record_id);
     drop_empty_record(ledger, entry_id, record_id);
     let (code, text) = if captured {
         (
@@ -53,10 +58,29 @@ pub fn vehicle_left(ledger: &mut Ledger, station_id: i64, stay: Option<CycleId>,
     } else {
         (
             "LEFT_UNWEIGHED",
-            format!("vehicle {vehicle_id} left station {station_id} unweighed"),
+            format!("vehicle {vehicle_id} left station {station_id} unweighed, after call {calls}"),
         )
     };
     ledger.alarm(code, station_id, text);
+}
+
+const fn status_after(captured: bool, call: &Call) -> CallStatus {
+    if captured || call.calls_made >= MOST_CALLS {
+        CallStatus::Review
+    } else {
+        CallStatus::BackInLine
+    }
+}
+
+/// Whether a truck that left unweighed did so before the called one could come.
+fn left_too_soon(ledger: &mut Ledger, station_id: i64, at: DateTime<Utc>) -> bool {
+    let Some(station) = ledger.stations.get(&station_id).map(|station| (**station).clone()) else {
+        return false;
+    };
+    let open = ledger
+        .open_call(station_id)
+        .filter(|(_, call)| call.capture_id.is_none());
+    open.is_some_and(|(_, call)| call.called_at <= at && at < belonging::earliest(call, &station))
 }
 
 /// Whether what was captured in this stay is surely not the called truck's weight, and its call still waits for that.
@@ -105,14 +129,14 @@ pub fn removal(record_id: i64, entry_id: i64) -> Audit {
 
 /// A truck drove on under this station's open call.
 pub fn vehicle_came(ledger: &mut Ledger, station_id: i64, on: DateTime<Utc>, doubtful: bool) {
-    let trusted = ledger
-        .stations
-        .get(&station_id)
-        .is_some_and(|station| on > station.trusted_since);
+    let Some(station) = ledger.stations.get(&station_id).map(|station| (**station).clone()) else {
+        return;
+    };
     let Some((_, call)) = ledger.open_call(station_id) else {
         return;
     };
-    let Some(record_id) = call.record_id.filter(|_| trusted && !doubtful && on >= call.called_at) else {
+    let is_its_truck = on > station.trusted_since && !doubtful && on >= belonging::earliest(call, &station);
+    let Some(record_id) = call.record_id.filter(|_| is_its_truck) else {
         return;
     };
     if let Some(record) = ledger.records.get_mut(&record_id)

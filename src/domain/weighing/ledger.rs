@@ -94,6 +94,8 @@ pub struct Call {
     pub customer_id: Option<i64>,
     pub direction: Option<String>,
     pub called_at: DateTime<Utc>,
+    /// How often its entry was called or called again, this call included.
+    pub calls_made: i32,
     pub status: CallStatus,
     /// What this call has taken; a call takes one capture.
     pub capture_id: Option<i64>,
@@ -107,7 +109,7 @@ pub enum CallStatus {
     Called,
     /// Its truck left with the capture this call took.
     Completed,
-    /// Something was captured that this call did not take: staff decide.
+    /// Something was captured that this call did not take, or its truck left unweighed too often: staff decide.
     Review,
     /// Its truck left unweighed: back to the head of the line, to be called anew.
     BackInLine,

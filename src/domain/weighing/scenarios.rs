@@ -129,6 +129,49 @@ fn a_truck_that_leaves_unweighed_is_called_anew() {
 }
 
 #[test]
+fn a_truck_that_left_unweighed_after_its_third_call_is_for_staff() {
+    Yard::new().after_calls(2).on(110).off(115, false).check(expect![[r#"
+        call BackInLine, capture None, record None
+        alarm LEFT_UNWEIGHED
+    "#]]);
+    Yard::new().after_calls(3).on(110).off(115, false).check(expect![[r#"
+        call Review, capture None, record None
+        alarm LEFT_UNWEIGHED
+    "#]]);
+}
+
+#[test]
+fn who_leaves_unweighed_sooner_than_the_called_truck_can_come_ends_nothing() {
+    Yard::new()
+        .approach_takes(20)
+        .on(103)
+        .off(119, false)
+        .check(expect![[r#"
+        call Called, capture None, record Some(9)
+        record 9 PENDING, net -, slip -, review -
+        alarm OTHER_TRUCK
+    "#]]);
+    Yard::new().approach_takes(20).off(120, false).check(expect![[r#"
+        call BackInLine, capture None, record None
+        alarm LEFT_UNWEIGHED
+    "#]]);
+}
+
+#[test]
+fn a_truck_that_is_called_again_may_stand_at_the_deck_already() {
+    Yard::new()
+        .approach_takes(20)
+        .after_calls(2)
+        .capture(103, 115, 25_000)
+        .off_of(103, 118)
+        .check(expect![[r#"
+        call Completed, capture Some(1), record Some(9)
+        record 9 COMPLETED, net 15000.00, slip -, review -
+        capture 1 25000.00 of record Some(9)
+    "#]]);
+}
+
+#[test]
 fn a_call_takes_one_capture() {
     Yard::of_a_vehicle_without_tare()
         .capture(110, 120, 25_000)

@@ -12,6 +12,8 @@ pub struct Wanted {
     pub stations: BTreeSet<i64>,
     /// All stations of these edges too: what an edge loses makes all of them doubtful.
     pub edges: BTreeSet<i64>,
+    /// Entries of the line beside the calls of those stations.
+    pub entries: BTreeSet<i64>,
     pub cycles: BTreeSet<CycleId>,
     pub receipts: Vec<Receipt>,
     pub records: BTreeSet<i64>,

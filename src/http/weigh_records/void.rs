@@ -62,7 +62,7 @@ pub async fn void_record(
         author: caller.author(),
         now: Utc::now(),
     };
-    let changes = repository.run(void).await??;
+    let changes = repository.run_contended(void).await??;
     directory.announce(&changes);
     let items = repository.run_grouped(Items { ids: vec![record_id] }).await?;
     let item = items.first().ok_or_else(|| ApiError::new(Code::NotFound))?;

@@ -3,6 +3,7 @@
 //! - [`cab`]: a driver's app
 //! - [`database`]: a database of its own for each test
 //! - [`folder`]: a folder of its own, which others may enter
+//! - [`line`]: a waiting line, changed from two nodes
 //! - [`link`]: an edge's end of the link to that server
 //! - [`server`]: a whole server, and a client that speaks to it
 //! - [`site`]: stations, trucks and drivers on that server
@@ -11,6 +12,7 @@
 pub mod cab;
 pub mod database;
 pub mod folder;
+pub mod line;
 pub mod link;
 pub mod server;
 pub mod site;

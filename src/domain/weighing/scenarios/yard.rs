@@ -72,6 +72,7 @@ impl Yard {
             customer_id: None,
             direction: None,
             called_at: second(CALLED_AT),
+            calls_made: 1,
             status: CallStatus::Called,
             capture_id: None,
             record_id: Some(9),
@@ -94,6 +95,14 @@ impl Yard {
         }
         yard.ledger.records.insert(9, Row::loaded(pending(6)));
         yard
+    }
+
+    /// Its truck has been called so often, this time included.
+    pub(super) fn after_calls(mut self, calls_made: i32) -> Self {
+        if let Some(call) = self.ledger.calls.get_mut(&7) {
+            call.change().calls_made = calls_made;
+        }
+        self
     }
 
     pub(super) fn distrusted_since(mut self, at: i64) -> Self {

@@ -22,6 +22,7 @@ pub struct Entry {
     pub position: i64,
     pub status: Status,
     pub called_at: Option<DateTime<Utc>>,
+    pub calls_made: i32,
     pub capture_id: Option<i64>,
     pub record_id: Option<i64>,
 }
@@ -36,6 +37,7 @@ impl Entry {
             customer_id: None,
             direction: None,
             called_at: self.called_at.filter(|_| self.status == Status::Called)?,
+            calls_made: self.calls_made,
             status: CallStatus::Called,
             capture_id: self.capture_id,
             record_id: self.record_id,
@@ -74,6 +76,7 @@ impl Database {
             position: self.next_entry,
             status: Status::Waiting,
             called_at: None,
+            calls_made: 0,
             capture_id: None,
             record_id,
         };
@@ -94,6 +97,7 @@ impl Database {
         });
         if let Some(entry) = mutable(&mut self.entries).get_mut(&entry_id) {
             entry.status = Status::Called;
+            entry.calls_made += 1;
             (entry.called_at, entry.record_id, entry.capture_id) = (Some(now), Some(record_id), None);
         }
     }

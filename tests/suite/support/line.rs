@@ -1,0 +1,122 @@
+//! A line in a database, changed by queries as the actors of two nodes ask them.
+
+use chrono::{DateTime, TimeDelta, Utc};
+use weighbridge::db::{
+    DbError, Pool, Query,
+    audit_log::Author,
+    wait_queue::{CallNext, Cancel, CheckIn},
+};
+
+use super::database::Database;
+
+/// A line in a database of its own, and two nodes' connections to it.
+pub struct Line {
+    database: Database,
+    nodes: [Pool; 2],
+}
+
+impl Line {
+    /// With so many stations and trucks; the trucks have not checked in.
+    pub async fn new(stations: i64, trucks: i64) -> Self {
+        let database = Database::new();
+        let client = database.connect().await;
+        let setup = format!(
+            "INSERT INTO edge_gateway (id, name, site_id) VALUES (1, 'edge', 1);
+             INSERT INTO app_user (id, login_id, password_hash, name, role) VALUES (1, 'clerk', 'x', 'clerk', 'STAFF');
+             INSERT INTO weigh_station (id, name, site_id, edge_id, indicator_type)
+               SELECT n, n || '번', 1, 1, 'A' FROM generate_series(1, {stations}) AS n;
+             INSERT INTO vehicle (id, plate_number) SELECT n, '80바' || n FROM generate_series(1, {trucks}) AS n;
+             INSERT INTO driver (id, name, phone, phone_index)
+               SELECT n, '기사 ' || n, '', decode(lpad(to_hex(n), 8, '0'), 'hex') FROM generate_series(1, {trucks}) AS n;"
+        );
+        client.batch_execute(&setup).await.unwrap();
+        let nodes = [database.pool(), database.pool()];
+        Self { database, nodes }
+    }
+
+    /// As actors ask: what was overtaken is asked again.
+    pub async fn run<Q: Query + Clone>(&self, node: usize, query: Q) -> Result<Q::Output, DbError> {
+        let mut conn = self.nodes[node % 2].get().await.unwrap();
+        loop {
+            match query.clone().run(&mut conn).await {
+                Err(DbError::Overtaken) => {}
+                outcome => return outcome,
+            }
+        }
+    }
+
+    pub async fn count(&self, query: &str) -> i64 {
+        self.database
+            .connect()
+            .await
+            .query_one(query, &[])
+            .await
+            .unwrap()
+            .get(0)
+    }
+
+    pub async fn execute(&self, statement: &str) {
+        self.database.connect().await.batch_execute(statement).await.unwrap();
+    }
+
+    /// Keeps others from what this locks, until the answer commits.
+    pub async fn hold(&self, locking: &str) -> tokio_postgres::Client {
+        let holder = self.database.connect().await;
+        holder.batch_execute(&format!("BEGIN; {locking}")).await.unwrap();
+        holder
+    }
+
+    /// Waits until so many transactions wait for a lock.
+    pub async fn until_locked_out(&self, count: i64) {
+        self.database.until_locked_out(count).await;
+    }
+
+    /// Lets all trucks stand in the line, in the order of their numbers.
+    pub async fn fill(&self) {
+        let fill = "INSERT INTO wait_queue (driver_id, vehicle_id, queue_number, site_id, day, position)
+                      SELECT id, id, id, 1, current_date, id FROM driver ORDER BY id;
+                    INSERT INTO queue_counter (site_id, day, last_number) SELECT 1, current_date, count(*) FROM driver;";
+        self.execute(fill).await;
+    }
+}
+
+pub fn clerk() -> Author {
+    Author {
+        user_id: 1,
+        login: "clerk".into(),
+        address: "127.0.0.1".into(),
+        request_id: "r".into(),
+    }
+}
+
+pub fn call_to(station_id: i64, deadline: TimeDelta) -> CallNext {
+    CallNext {
+        station_id,
+        entry_id: None,
+        deadline,
+        now: Utc::now(),
+    }
+}
+
+pub fn cancel_of(entry_id: i64, driver_id: Option<i64>) -> Cancel {
+    Cancel {
+        entry_id,
+        driver_id,
+        reason: "race".into(),
+        author: clerk(),
+    }
+}
+
+pub fn check_in(driver_id: i64, vehicle_id: i64, now: DateTime<Utc>) -> CheckIn {
+    CheckIn {
+        site_id: 1,
+        driver_id,
+        vehicle_id,
+        product_id: None,
+        customer_id: None,
+        direction: None,
+        priority: None,
+        own_vehicle: false,
+        now,
+    }
+}
