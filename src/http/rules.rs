@@ -26,6 +26,8 @@ pub struct Rules {
     pub trusted_proxies: Vec<IpNet>,
     /// Time zone in which times are shown.
     pub time_zone: chrono_tz::Tz,
+    /// How long a called truck may take to its station.
+    pub call_deadline: Duration,
     pub reach: Reach,
 }
 
@@ -121,6 +123,7 @@ impl Rules {
             allowed_hosts: Vec::new(),
             trusted_proxies: "10.0.0.0/8".parse().into_iter().collect(),
             time_zone: chrono_tz::Asia::Seoul,
+            call_deadline: Duration::from_mins(10),
             reach: Reach {
                 sms: false,
                 email: false,

@@ -84,7 +84,8 @@ pub struct StationForm {
     /// What it takes; all where empty.
     product_ids: Option<Vec<i64>>,
     /// The least time in milliseconds from a call to the first axle on the deck, as far as the truck has to come: one that
-    /// stands there sooner is another, and is not weighed under the call. At most 600,000; 0 where it is not known.
+    /// stands there sooner is another, and is not weighed under the call. It counts for an entry's first call alone. At most
+    /// 600,000, and less than `queue.call_deadline`; 0 where it is not known.
     approach_ms: Option<i32>,
     /// Capture settings that differ from the defaults, such as `{"dwell_ms":3000}`.
     #[schema(value_type = Option<Object>)]
@@ -188,7 +189,7 @@ pub async fn add_station(
     required("name", form.name.as_ref())?;
     required("indicator_type", form.indicator_type.as_ref())?;
     let wanted = form.site_id;
-    let mut station = form.checked()?;
+    let mut station = form.checked(&rules)?;
     station.site_id = Some(site(wanted, &repository).await?);
     let added = repository
         .run(AddStation {
@@ -224,7 +225,8 @@ pub async fn change_station(
         // Its captures and slips belong to the site where it stands.
         return Err(ApiError::field("site_id", FieldCode::UnknownField));
     }
-    change(id, form.checked()?, "station.change", &caller, stage).await
+    let wanted = form.checked(&stage.2)?;
+    change(id, wanted, "station.change", &caller, stage).await
 }
 
 /// `POST /api/v1/stations/{id}/open`: trucks are called to it again.
@@ -318,7 +320,7 @@ fn open(is_open: bool) -> StationChange {
 }
 
 impl StationForm {
-    fn checked(self) -> Result<StationChange, ApiError> {
+    fn checked(self, rules: &Rules) -> Result<StationChange, ApiError> {
         let directions = self
             .directions
             .map(|directions| directions.into_iter().map(Direction::name));
@@ -341,7 +343,10 @@ impl StationForm {
                 .product_ids
                 .map(|products| ids("product_ids", products))
                 .transpose()?,
-            least_approach_ms: self.approach_ms.map(approach).transpose()?,
+            least_approach_ms: self
+                .approach_ms
+                .map(|ms| approach(ms, rules.call_deadline))
+                .transpose()?,
             is_open: None,
             is_active: self.is_active,
         })

@@ -122,6 +122,7 @@ fn rules(settings: &Settings) -> Rules {
         allowed_hosts: server.allowed_hosts.clone(),
         trusted_proxies: server.trusted_proxies.clone(),
         time_zone: settings.site.time_zone,
+        call_deadline: settings.queue.call_deadline,
         reach: Reach {
             sms: settings.sms.base_url.is_some(),
             email: settings.mail.host.is_some(),

@@ -163,11 +163,14 @@ pub async fn cancel_my_place(
     change(&entry, LineChange::Cancel(cancel), &stage.1).await
 }
 
+/// The place in a line that the driver has; what he missed or staff look at is none.
 async fn own(driver: &Driver, repository: &Handle<Repository>) -> Result<Entry, ApiError> {
     let own = EntryOf {
         driver_id: driver.driver_id,
     };
-    repository.run(own).await?.ok_or_else(|| ApiError::new(Code::NotFound))
+    let entry = repository.run(own).await?;
+    let open = entry.filter(|entry| ["WAITING", "CALLED"].contains(&entry.status.as_str()));
+    open.ok_or_else(|| ApiError::new(Code::NotFound))
 }
 
 async fn usual_vehicle(driver_id: i64, repository: &Handle<Repository>) -> Result<i64, ApiError> {

@@ -1,6 +1,6 @@
 //! What a form may wish of a scale: where its indicator is, and how it captures.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, time::Duration};
 
 use serde_json::Value;
 use weighbridge_protocol::scale::{CaptureOverrides, CaptureSettings};
@@ -23,9 +23,10 @@ pub(super) fn address(address: Given<String>) -> Result<Given<String>, ApiError>
     }
 }
 
-/// Milliseconds, up to ten minutes.
-pub(super) fn approach(milliseconds: i32) -> Result<i32, ApiError> {
-    if (0..=600_000).contains(&milliseconds) {
+/// Milliseconds, up to ten minutes, and less than a called truck may take: else nobody could be weighed under a call.
+pub(super) fn approach(milliseconds: i32, call_deadline: Duration) -> Result<i32, ApiError> {
+    let in_time = u64::try_from(milliseconds).is_ok_and(|approach| Duration::from_millis(approach) < call_deadline);
+    if in_time && milliseconds <= 600_000 {
         Ok(milliseconds)
     } else {
         Err(ApiError::field("approach_ms", FieldCode::OutOfRange))
