@@ -18,7 +18,7 @@ use super::NoSpace;
 const MOST_BYTES: u64 = 32 * 1024 * 1024;
 
 /// What must be free besides before weighings begin again.
-const MARGIN_BYTES: u64 = 1024 * 1024;
+pub(super) const MARGIN_BYTES: u64 = 1024 * 1024;
 
 /// The ballast of one data directory.
 #[derive(Debug)]
@@ -96,7 +96,7 @@ impl Ballast {
 }
 
 /// Blocks that are really there, not a hole: a hole would be no reserve. False if the disk has not that many.
-fn reserve(file: &File, bytes: u64) -> std::io::Result<bool> {
+pub(super) fn reserve(file: &File, bytes: u64) -> std::io::Result<bool> {
     let length = i64::try_from(bytes).map_err(std::io::Error::other)?;
     match fallocate(file.as_fd(), FallocateFlags::empty(), 0, length) {
         Ok(()) => Ok(true),

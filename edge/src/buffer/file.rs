@@ -6,7 +6,7 @@ use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior, 
 use uuid::Uuid;
 use weighbridge_protocol::Epoch;
 
-use super::{BufferError, NoSpace, ballast::Ballast, salvage, schema};
+use super::{BufferError, NoSpace, ballast::Ballast, log::LogSpace, salvage, schema};
 
 /// The name of the file in its data directory.
 const FILE: &str = "buffer.db";
@@ -19,6 +19,8 @@ pub struct BufferFile {
     pub(super) connection: Connection,
     pub(super) directory: PathBuf,
     pub(super) ballast: Ballast,
+    // Goes after the connection.
+    _log: LogSpace,
 }
 
 /// What was found when the file was opened.
@@ -80,6 +82,7 @@ impl BufferFile {
             other => other?,
         };
         let mut file = Self {
+            _log: LogSpace::of(&connection, &path)?,
             connection,
             directory: directory.to_owned(),
             ballast: Ballast::of(directory),

@@ -8,7 +8,7 @@
 //! - [`keeper`]: the actor that owns the file
 //! - [`commit`]: what a station commits; [`events`] are its rows
 //! - `store`: the file as the link's sender sees it
-//! - `room`, `ballast`, `retention`: what happens when the disk is full, and what is let go in time
+//! - `room`, `ballast`, `log`, `retention`: what happens when the disk is full, and what is let go in time
 
 mod ballast;
 pub mod commit;
@@ -17,6 +17,7 @@ pub mod events;
 pub mod file;
 pub mod keeper;
 pub mod lock;
+mod log;
 mod retention;
 mod room;
 mod salvage;

@@ -5,22 +5,29 @@ use super::{BufferError, BufferFile, ballast};
 
 /// Less of the disk than this is worth a warning.
 const LITTLE_PERCENT: u64 = 20;
+/// So many pages are given back in one transaction, which writes a few times as many into the log.
+const PAGES_AT_ONCE: u32 = 32;
 
 impl BufferFile {
-    /// Whether new weighings may begin. Once the ballast had to be given up, only when it can be taken back; what the
-    /// server has already is let go for that.
+    /// Whether new weighings may begin: not when little is free, nor where the ballast had to be given up, before it can be
+    /// taken back. What the server has already is let go for that.
     pub fn has_room(&mut self) -> Result<bool, BufferError> {
-        if self.ballast.is_held() {
+        if self.is_at_ease() {
             return Ok(true);
         }
-        if !self.take_ballast() {
-            self.make_room()?;
-            if !self.take_ballast() {
-                return Ok(false);
-            }
+        self.make_room()?;
+        Ok(self.is_at_ease())
+    }
+
+    fn is_at_ease(&mut self) -> bool {
+        if self.ballast.is_held() {
+            return !self.is_short_of_space();
         }
-        tracing::info!("there is space again for new weighings");
-        Ok(true)
+        let is_back = self.take_ballast();
+        if is_back {
+            tracing::info!("there is space again for new weighings");
+        }
+        is_back
     }
 
     pub(super) fn take_ballast(&mut self) -> bool {
@@ -50,14 +57,14 @@ impl BufferFile {
 
     /// Runs `change`, once more with the ballast's space if the disk is full.
     ///
-    /// While the ballast is gone each change begins with an empty log: a log that grew would take the space that is
-    /// needed to move it into the file, and then not even an acknowledgement could be written down any more.
+    /// Where space is short each change begins with an empty log: what cannot be moved into the file for want of space is
+    /// seen while it is little, and the ballast is given up for it.
     pub(super) fn with_ballast<T>(
         &mut self,
         mut change: impl FnMut(&mut Self) -> Result<T, BufferError>,
     ) -> Result<T, BufferError> {
-        if !self.ballast.is_held() {
-            self.checkpoint("RESTART")?;
+        if self.is_short_of_space() && !self.empty_log()? && self.ballast.give_up() {
+            self.empty_log()?;
         }
         match change(self) {
             Err(BufferError::Full) => {
@@ -69,15 +76,19 @@ impl BufferFile {
         }
     }
 
+    fn is_short_of_space(&self) -> bool {
+        !self.ballast.is_held() || self.free_bytes().is_ok_and(|free| free < ballast::MARGIN_BYTES)
+    }
+
     /// Moves the log into the file, and lets the older half of what the server has acknowledged go. What is not yet
     /// sent is never dropped.
     fn make_room(&mut self) -> Result<(), BufferError> {
-        self.checkpoint("RESTART")?;
+        self.empty_log()?;
         let dropped = self.drop_some_of_acked()?;
         if dropped > 0 {
             tracing::warn!(dropped, "{dropped} acknowledged events were let go for want of space");
+            self.empty_log()?;
             self.give_pages_back()?;
-            self.checkpoint("TRUNCATE")?;
         }
         Ok(())
     }
@@ -86,33 +97,55 @@ impl BufferFile {
     fn drop_some_of_acked(&mut self) -> Result<usize, BufferError> {
         for part in [2, 16, 128, 1024] {
             match self.drop_oldest_of_acked(part) {
-                Err(BufferError::Full) => self.checkpoint("RESTART")?,
+                Err(BufferError::Full) => self.empty_log()?,
                 other => return other,
-            }
+            };
         }
         Ok(0)
     }
 
-    /// One page a row, until all that is free is given back.
+    /// Gives the free pages at the file's end back to the disk, a few at a time: moving others into their place passes
+    /// through the log.
     fn give_pages_back(&mut self) -> Result<(), BufferError> {
-        let mut vacuum = self.connection.prepare("PRAGMA incremental_vacuum")?;
-        let mut pages = vacuum.query([])?;
-        loop {
-            match pages.next().map_err(BufferError::from) {
-                Ok(Some(_)) => (),
-                Ok(None) | Err(BufferError::Full) => return Ok(()),
-                Err(error) => return Err(error),
+        for pages in [PAGES_AT_ONCE, 1] {
+            loop {
+                let free = self.free_pages()?;
+                match self.vacuum(pages) {
+                    Ok(()) => self.empty_log()?,
+                    Err(BufferError::Full) => break,
+                    Err(error) => return Err(error),
+                };
+                if self.free_pages()? >= free {
+                    return Ok(());
+                }
             }
         }
+        Ok(())
     }
 
-    fn checkpoint(&mut self, how: &str) -> Result<(), BufferError> {
+    fn free_pages(&self) -> Result<i64, BufferError> {
+        Ok(self
+            .connection
+            .pragma_query_value(None, "freelist_count", |row| row.get(0))?)
+    }
+
+    fn vacuum(&mut self, pages: u32) -> Result<(), BufferError> {
+        let mut vacuum = self
+            .connection
+            .prepare(&format!("PRAGMA incremental_vacuum({pages})"))?;
+        let mut moved = vacuum.query([])?;
+        while moved.next()?.is_some() {}
+        Ok(())
+    }
+
+    /// Moves the log into the file, so that it is written from its beginning again. Says whether the disk had the space.
+    fn empty_log(&mut self) -> Result<bool, BufferError> {
         let outcome = self
             .connection
-            .query_row(&format!("PRAGMA wal_checkpoint({how})"), [], |_| Ok(()));
+            .query_row("PRAGMA wal_checkpoint(RESTART)", [], |_| Ok(()));
         match outcome.map_err(BufferError::from) {
-            Err(BufferError::Full) => Ok(()),
-            other => other,
+            Err(BufferError::Full) => Ok(false),
+            other => other.map(|()| true),
         }
     }
 }

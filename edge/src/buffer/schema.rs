@@ -53,8 +53,7 @@ pub(super) fn connect(path: &Path) -> Result<Connection, BufferError> {
          PRAGMA synchronous = FULL;
          PRAGMA foreign_keys = ON;
          PRAGMA busy_timeout = 5000;
-         PRAGMA journal_size_limit = 67108864;
-         PRAGMA wal_autocheckpoint = 1000;
+         PRAGMA wal_autocheckpoint = 200;
          PRAGMA cell_size_check = ON;
          PRAGMA trusted_schema = OFF;",
     )?;

@@ -64,19 +64,10 @@ impl Store for BufferFile {
     }
 
     fn acknowledge(&mut self, epoch: Epoch, acked: i64, receipts: &[NumberedReceipt]) -> Result<(), BufferError> {
-        self.with_ballast(|file| {
-            file.write(|transaction| {
-                transaction.execute("UPDATE epoch SET acked = ?2 WHERE epoch = ?1", params![epoch.to_string(), acked])?;
-                for NumberedReceipt { seq, receipt } in receipts {
-                    let text = serde_json::to_string(receipt).map_err(|_| BufferError::Unreadable { what: "a receipt to be written" })?;
-                    transaction.execute(
-                        "UPDATE event SET receipt = ?3 WHERE epoch = (SELECT id FROM epoch WHERE epoch = ?1) AND seq = ?2",
-                        params![epoch.to_string(), seq, text],
-                    )?;
-                }
-                Ok(())
-            })
-        })
+        match self.with_ballast(|file| file.write_down(epoch, acked, receipts)) {
+            Err(BufferError::Full) => self.acknowledge_by_steps(epoch, acked, receipts),
+            other => other,
+        }
     }
 
     fn open_epoch(&mut self, epoch: Epoch) -> Result<(), BufferError> {
@@ -162,6 +153,50 @@ impl BufferFile {
         Ok(at
             .and_then(|at| DateTime::from_timestamp(at, 0))
             .map(|at| at.with_timezone(&Local).fixed_offset()))
+    }
+
+    fn write_down(&mut self, epoch: Epoch, acked: i64, receipts: &[NumberedReceipt]) -> Result<(), BufferError> {
+        self.write(|transaction| {
+            let sql = "UPDATE epoch SET acked = ?2 WHERE epoch = ?1";
+            transaction.execute(sql, params![epoch.to_string(), acked])?;
+            for NumberedReceipt { seq, receipt } in receipts {
+                let text = serde_json::to_string(receipt).map_err(|_| BufferError::Unreadable {
+                    what: "a receipt to be written",
+                })?;
+                transaction.execute(
+                    "UPDATE event SET receipt = ?3 WHERE epoch = (SELECT id FROM epoch WHERE epoch = ?1) AND seq = ?2",
+                    params![epoch.to_string(), seq, text],
+                )?;
+            }
+            Ok(())
+        })
+    }
+
+    /// On a full disk: a receipt rewrites its event, so many at once take much of the log. What is acknowledged first is
+    /// let go for those behind it, and where not even one receipt fits, that it is acknowledged counts for more.
+    fn acknowledge_by_steps(
+        &mut self,
+        epoch: Epoch,
+        acked: i64,
+        receipts: &[NumberedReceipt],
+    ) -> Result<(), BufferError> {
+        for numbered in receipts {
+            let held = self.row_of(epoch)?.map_or(0, |row| row.acked);
+            let through = held.max(numbered.seq.min(acked));
+            let one = std::slice::from_ref(numbered);
+            match self.with_ballast(|file| file.write_down(epoch, through, one)) {
+                Err(BufferError::Full) => {
+                    tracing::warn!(
+                        seq = numbered.seq,
+                        "the receipt of event {} of {epoch} is not kept for want of space",
+                        numbered.seq
+                    );
+                    self.with_ballast(|file| file.write_down(epoch, through, &[]))?;
+                }
+                other => other?,
+            }
+        }
+        self.with_ballast(|file| file.write_down(epoch, acked, &[]))
     }
 
     fn row_of(&self, epoch: Epoch) -> Result<Option<EpochRow>, BufferError> {

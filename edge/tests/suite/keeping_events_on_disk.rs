@@ -72,6 +72,13 @@ fn a_full_disk_refuses_where_everyone_sees_it_and_weighs_again_when_space_return
 
 #[test]
 fn a_disk_full_of_events_weighs_again_when_the_server_has_them() {
+    for kilobytes_left in [0, 64] {
+        drain_a_disk_full_of_events(kilobytes_left);
+    }
+}
+
+/// What an acknowledgement needs to be written down is there, whatever other programs leave.
+fn drain_a_disk_full_of_events(kilobytes_left: u64) {
     let folder = tempfile::tempdir().unwrap();
     let Some(disk) = SmallDisk::mounted_at(folder.path(), 16) else {
         eprintln!("left out: this user may not mount a small disk");
@@ -80,8 +87,7 @@ fn a_disk_full_of_events_weighs_again_when_the_server_has_them() {
     let data_dir = folder.path().join("data");
     let count = fill_with_events(&data_dir);
     let filler = folder.path().join("filler");
-    // What an acknowledgement needs to be written down.
-    fill_but(&filler, 256);
+    fill_but(&filler, kilobytes_left);
     let server = Server::with(State {
         refuses: true,
         ..State::default()
@@ -127,11 +133,11 @@ fn an_edge_that_was_killed_starts_on_a_full_disk_and_sends_what_it_holds() {
     let (server, board) = (Server::new(), Board::new());
     let site = site.linked_to(&server).with_board(&board);
     let edge = site.start();
-    edge.until_logged(&format!("the disk of {} is full", data_dir.display()));
     server.until_captures(1);
     site.until_all_acknowledged();
     site.deck.weighs(20_120);
     board.until_shows("저장불가");
+    edge.until_logged(&format!("the disk of {} is full", data_dir.display()));
     assert!(site.status()["refusing"] == true && edge.told("committed").is_empty());
 
     std::fs::remove_file(&filler).unwrap();
@@ -163,6 +169,7 @@ fn a_damaged_file_waits_where_it_is_for_the_space_that_its_salvage_takes() {
     file.write_all_at(&[0xA5; 4096], (pages - 1) * 4096).unwrap();
     File::create(site.data_dir().join("check-at-next-start")).unwrap();
     std::fs::remove_file(site.data_dir().join("ballast")).unwrap();
+    std::fs::remove_file(site.data_dir().join("buffer.db-wal")).unwrap();
     let filler = folder.path().join("filler");
     // Enough to open the file, and not for another one.
     fill_but(&filler, 128);
@@ -188,8 +195,9 @@ fn an_edge_that_finds_no_space_at_all_says_where_to_make_some() {
     };
     let data_dir = folder.path().join("data");
     let site = Site::new().with_data_in(&data_dir);
-    site.start().kill();
+    assert_eq!(site.start().end(), 0);
     std::fs::remove_file(data_dir.join("ballast")).unwrap();
+    std::fs::remove_file(data_dir.join("buffer.db-wal")).unwrap();
     fill(&folder.path().join("filler"));
     let mut edge = site.launch();
     assert_eq!(edge.finished(), 74);
