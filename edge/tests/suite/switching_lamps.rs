@@ -148,7 +148,10 @@ fn a_lamp_that_shows_something_else_is_alarmed_and_switched_again() {
     let stand = Stand::new();
     let site = Site::new().with_section(&stand.section("alone_after_ms = 60000"));
     let edge = site.start();
-    stand.until_shows(RED);
+    // Switched and read back: before, a change would be a mismatch of the first switching too.
+    eventually("read back", || {
+        (site.status()["lamps"][0]["shows"] == "red").then_some(())
+    });
     stand.lamp.change(|unit| unit.coils[..2].copy_from_slice(&GREEN));
     stand.until_shows(RED);
     let lamp = site.status()["lamps"][0].clone();
