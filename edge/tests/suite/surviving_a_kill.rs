@@ -7,7 +7,7 @@ use weighbridge_protocol::{
     link::{EventBody, EventKind},
 };
 
-use crate::support::{Server, Site, eventually};
+use crate::support::{Board, Server, Site, eventually};
 
 fn captures(events: &[EventBody]) -> Vec<(Kilograms, bool)> {
     let captures = events.iter().filter_map(|event| match &event.kind {
@@ -53,16 +53,25 @@ fn an_edge_killed_at_any_instant_of_a_cycle_weighs_the_truck_once() {
 
 #[test]
 fn another_truck_after_an_outage_is_a_weighing_of_its_own_that_completes_nothing() {
-    let server = Server::new();
-    let site = Site::new().linked_to(&server);
+    let (server, board) = (Server::new(), Board::new());
+    let site = Site::new().linked_to(&server).with_board(&board);
     let edge = site.start();
     site.until_linked();
     site.deck.weighs(18_340);
     edge.until_committed(1);
+    board.until_shows("저장 18340 kg");
     edge.kill();
+    board.take_texts();
     site.deck.weighs(25_000);
     let edge = site.start();
     edge.until_committed(1);
+    board.until_shows("저장 25000 kg");
+    let shown = board.take_texts();
+    let before = shown.split(|text| text == "저장 25000 kg").next().unwrap();
+    assert!(
+        !before.is_empty() && before.iter().all(|text| !text.starts_with("저장")),
+        "the word for the truck before goes at once: {shown:?}"
+    );
     assert!(
         edge.told("recovered").is_empty(),
         "another truck is not told that it is stored"

@@ -13,6 +13,8 @@ use tokio::{
     time::{Instant, sleep},
 };
 
+use weighbridge_protocol::Kilograms;
+
 use crate::SimError;
 
 /// What a board shows. It keeps its text when the sender goes away, as real ones do.
@@ -60,6 +62,8 @@ pub struct Board {
     work: JoinHandle<()>,
 }
 
+/// Within this a driver knows what his truck weighs.
+const ABOUT: Kilograms = Kilograms::from_whole(100);
 /// A board that gets so much without an end shows it, rather than keep more.
 const LONGEST_TEXT: usize = 4096;
 /// A DABIT board wants so long between two updates.
@@ -101,12 +105,17 @@ impl Board {
         self.mood.send_replace(mood);
     }
 
-    /// Waits until a text that came after `since` tells on `line` (from 0) that the weighing is stored.
-    pub async fn stored(&self, line: usize, since: Instant) {
+    /// Waits until a text that came after `since` tells on `line` (from 0) that a weighing of about `weight` is stored. A
+    /// text of several lines is sent whole when one of them changes, so a word that comes now may still be for the truck
+    /// before: an edge that reads late, on a machine that has much else to do, has not seen that one leave.
+    pub async fn stored(&self, line: usize, weight: Kilograms, since: Instant) {
         let mut screen = self.screen();
         let told = |screen: &Screen| {
             screen.updated_at.is_some_and(|at| at > since)
-                && screen.lines.get(line).is_some_and(|text| says_stored(text))
+                && screen
+                    .lines
+                    .get(line)
+                    .is_some_and(|text| says_stored(text) && is_about(text, weight))
         };
         if screen.wait_for(told).await.is_err() {
             // The board was dropped: its word never comes.
@@ -124,6 +133,14 @@ impl Drop for Board {
 /// Whether a driver who reads this may leave: 저장 (stored), and not 저장불가 (cannot be stored).
 pub fn says_stored(text: &str) -> bool {
     text.contains("저장") && !text.contains("불가")
+}
+
+/// Whether a driver whose truck weighs so much takes the word for his own: it names about that weight, or none.
+fn is_about(text: &str, weight: Kilograms) -> bool {
+    let mut named = text
+        .split_whitespace()
+        .filter_map(|word| word.parse::<Kilograms>().ok());
+    named.next().is_none_or(|named| named.distance(weight) <= ABOUT)
 }
 
 async fn listen(address: SocketAddr) -> Result<TcpListener, SimError> {
@@ -254,6 +271,8 @@ mod tests {
 
     use super::*;
 
+    const HIS: Kilograms = Kilograms::from_whole(20_347);
+
     async fn board() -> Board {
         Board::start(SocketAddr::from(([127, 0, 0, 1], 0))).await.unwrap()
     }
@@ -283,12 +302,29 @@ mod tests {
         screen.wait_for(|screen| screen.texts == 1).await.unwrap();
         let since = Instant::now();
         assert!(
-            tokio::time::timeout(Duration::from_millis(50), board.stored(0, since))
+            tokio::time::timeout(Duration::from_millis(50), board.stored(0, HIS, since))
                 .await
                 .is_err()
         );
         sender.write_all("저장\n대기\r\n".as_bytes()).await.unwrap();
-        board.stored(0, since).await;
+        board.stored(0, HIS, since).await;
+    }
+
+    #[tokio::test]
+    async fn a_word_for_the_truck_before_that_is_sent_again_is_not_believed() {
+        let board = board().await;
+        let mut sender = TcpStream::connect(board.address()).await.unwrap();
+        let since = Instant::now();
+        sender.write_all("저장 18340 kg\n계량중\r\n".as_bytes()).await.unwrap();
+        let mut screen = board.screen();
+        screen.wait_for(|screen| screen.texts == 1).await.unwrap();
+        assert!(
+            tokio::time::timeout(Duration::from_millis(50), board.stored(0, HIS, since))
+                .await
+                .is_err()
+        );
+        sender.write_all("저장 20360 kg\n계량중\r\n".as_bytes()).await.unwrap();
+        board.stored(0, HIS, since).await;
     }
 
     #[tokio::test]

@@ -208,7 +208,7 @@ impl Yard {
         stay.stood_at = Some(Utc::now());
         self.say(YardEvent::Stands(stay.clone()));
         let board = self.board(place.board)?;
-        if timeout(self.patience, board.stored(place.line, Instant::now()))
+        if timeout(self.patience, board.stored(place.line, stay.weight, Instant::now()))
             .await
             .is_ok()
         {

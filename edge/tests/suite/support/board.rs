@@ -44,6 +44,11 @@ impl Board {
         self.texts.lock().unwrap().last().cloned().unwrap_or_default()
     }
 
+    /// Everything that it has shown since it was last asked.
+    pub fn take_texts(&self) -> Vec<String> {
+        std::mem::take(&mut self.texts.lock().unwrap())
+    }
+
     #[track_caller]
     pub fn until_shows(&self, text: &str) {
         eventually(text, || (self.text() == text).then_some(()));
