@@ -16,6 +16,8 @@ pub struct EdgeOfKey {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct KnownEdge {
     pub edge_id: i64,
+    /// Of the key that it showed.
+    pub key_hash: [u8; 32],
     /// Networks it may come from; empty: from anywhere.
     pub allowed_addresses: Vec<String>,
 }
@@ -43,6 +45,7 @@ impl Query for EdgeOfKey {
             .await?;
         Ok(KnownEdge {
             edge_id,
+            key_hash: self.key_hash,
             allowed_addresses,
         })
     }

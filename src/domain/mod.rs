@@ -19,6 +19,7 @@
 //! - [`push`]: what a driver's phone is pushed
 //! - [`role`]: what a user may do
 //! - [`sealed`]: what of a message must not be read where it rests
+//! - [`shared_key`]: whether two gateways have one key
 //! - [`slip`]: slip numbers and the local day
 //! - [`text`]: names and notes that people type, logins
 //! - [`wait_line`]: the order of a waiting line
@@ -45,6 +46,7 @@ pub mod plate;
 pub mod push;
 pub mod role;
 pub mod sealed;
+pub mod shared_key;
 pub mod slip;
 pub mod text;
 pub mod wait_line;

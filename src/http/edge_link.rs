@@ -6,8 +6,8 @@ use actix_web::{
 };
 use actix_web_actors::ws::WsResponseBuilder;
 
-use super::{answer::Failure, edge_keys::Edge};
-use crate::actors::edge_link::{EdgeLink, LinkServices};
+use super::{answer::Failure, auth::caller_address, edge_keys::Edge};
+use crate::actors::edge_link::{Caller, EdgeLink, LinkServices};
 
 /// A message of the link, escaped, with room to spare.
 const LARGEST_FRAME: usize = 256 * 1024;
@@ -26,7 +26,12 @@ pub async fn open(
     payload: Payload,
     services: Data<LinkServices>,
 ) -> Result<HttpResponse, actix_web::Error> {
-    let link = EdgeLink::new(edge.edge_id, services.get_ref().clone());
+    let caller = Caller {
+        edge_id: edge.edge_id,
+        key_hash: edge.key_hash,
+        address: caller_address(&request),
+    };
+    let link = EdgeLink::new(caller, services.get_ref().clone());
     WsResponseBuilder::new(link, &request, payload)
         .frame_size(LARGEST_FRAME)
         .start()

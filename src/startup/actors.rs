@@ -112,6 +112,7 @@ impl Actors {
             directory,
             repository: repository.clone(),
             min_net,
+            holders: Arc::default(),
         };
         Ok(Self {
             lives,

@@ -3,9 +3,10 @@
 use reqwest::Method;
 use serde_json::{Value, json};
 use tokio_tungstenite::tungstenite::protocol::frame::coding::{Data, OpCode};
+use uuid::Uuid;
 
 use crate::support::{
-    link::{Link, PATH},
+    link::{Link, PATH, hello},
     site::Site,
 };
 
@@ -73,6 +74,65 @@ async fn an_edge_that_is_taken_out_of_use_is_told_so() {
     let (mut opened, _) = Link::open(&site, &site.key).await.unwrap();
     site.put(&path, json!({"is_active": false})).await.done();
     assert_eq!(opened.closed().await, 4403);
+}
+
+#[tokio::test]
+async fn an_edge_whose_hello_is_refused_leaves_the_link_of_that_key_alone() {
+    let site = Site::new().await;
+    let (mut healthy, _) = Link::open(&site, &site.key).await.unwrap();
+    let mut other = Link::connected(&site, &site.key).await.unwrap();
+    other.say(&hello(&site, 99, Uuid::from_u128(8))).await;
+    assert_eq!(other.closed().await, 4426);
+    let (path, reason) = (
+        format!("/stations/{}/rearm", site.stations[0]),
+        json!({ "reason": "돌이 있음" }),
+    );
+    let edge = async {
+        let command = healthy.hear("command").await;
+        healthy
+            .say(&json!({ "type": "done", "id": command["id"], "ok": true }))
+            .await;
+    };
+    let (asked, ()) = tokio::join!(site.post(&path, reason), edge);
+    assert_eq!(asked.outcome(), "200", "the station's edge is still there");
+}
+
+#[tokio::test]
+async fn a_key_that_is_ended_before_the_hello_opens_no_link() {
+    let site = Site::new().await;
+    let mut early = Link::connected(&site, &site.key).await.unwrap();
+    let edges = site.get("/edges").await.done();
+    let (edge, key) = (&edges["items"][0]["id"], &edges["items"][0]["keys"][0]["id"]);
+    site.delete(&format!("/edges/{edge}/keys/{key}")).await.done();
+    early.say(&hello(&site, 1, Uuid::from_u128(8))).await;
+    assert_eq!(early.closed().await, 1012);
+}
+
+#[tokio::test]
+async fn two_gateways_with_one_key_are_alarmed_when_they_take_the_link_from_each_other() {
+    let site = Site::new().await;
+    let mut links = Vec::new();
+    let alarms = async || {
+        let text = site.admin().get("/metrics").await.text;
+        let mut counted = text
+            .lines()
+            .filter_map(|line| line.strip_prefix("edge_key_shared_total "));
+        counted.next().map(str::to_owned)
+    };
+    for boot in [8, 9, 8, 9] {
+        let mut link = Link::connected(&site, &site.key).await.unwrap();
+        link.say(&hello(&site, 1, Uuid::from_u128(boot))).await;
+        link.hear("welcome").await;
+        links.push(link);
+    }
+    assert_eq!(alarms().await, None, "machines that were swapped look so");
+    let mut link = Link::connected(&site, &site.key).await.unwrap();
+    link.say(&hello(&site, 1, Uuid::from_u128(8))).await;
+    link.hear("welcome").await;
+    assert_eq!(alarms().await.as_deref(), Some("1"));
+    for link in &mut links {
+        assert_eq!(link.closed().await, 4409);
+    }
 }
 
 #[tokio::test]

@@ -11,7 +11,7 @@ use weighbridge_protocol::link::{
     messages::Action,
 };
 
-use super::EdgeLink;
+use super::{EdgeLink, KEY_ENDED};
 use crate::{
     actors::indicator::{BacklogChanged, LinkChanged},
     domain::board_text::Sign,
@@ -97,7 +97,7 @@ impl Handler<ShowOnBoard> for EdgeLink {
     type Result = ();
 
     fn handle(&mut self, ShowOnBoard { station_id, sign }: ShowOnBoard, context: &mut WebsocketContext<Self>) {
-        if self.linked.is_none() {
+        if self.linked.is_none() || self.greeting {
             return;
         }
         let lamp = sign.lamp;
@@ -134,11 +134,7 @@ impl Handler<EndLink> for EdgeLink {
 
     fn handle(&mut self, end: EndLink, context: &mut WebsocketContext<Self>) {
         match end {
-            EndLink::KeyEnded => self.close(
-                CLOSE_RESTART,
-                "an API key of this edge was ended: say hello again",
-                context,
-            ),
+            EndLink::KeyEnded => self.close(CLOSE_RESTART, KEY_ENDED, context),
             EndLink::OutOfUse => self.close(CLOSE_FORBIDDEN, "this edge is out of use", context),
         }
     }

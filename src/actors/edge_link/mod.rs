@@ -15,12 +15,15 @@ mod socket;
 
 use std::{
     collections::{BTreeMap, VecDeque},
+    net::IpAddr,
+    sync::Arc,
     time::Instant,
 };
 
 use actix::{Actor, ActorContext, ActorFutureExt, AsyncContext, WrapFuture};
 use actix_web_actors::ws::{CloseCode, CloseReason, WebsocketContext};
 use chrono::{DateTime, TimeDelta, Utc};
+use parking_lot::Mutex;
 use tracing::{error, info, warn};
 use weighbridge_protocol::{
     Epoch, Kilograms, LinkSession,
@@ -33,7 +36,7 @@ use weighbridge_protocol::{
         messages::{Hello, Welcome, Window},
     },
 };
-use weighbridge_supervision::{Ending, Enlisted, Handle, Spec, StartError, Temporary};
+use weighbridge_supervision::{Ending, Enlisted, Handle, Spec, Temporary};
 
 pub use commands::{CommandError, EndLink, Rearm, ShowOnBoard, TellStation};
 
@@ -46,12 +49,17 @@ use crate::{
     db::{
         DbError,
         edge_epoch::{Greet, Greeting, Welcomed},
+        edge_key::EdgeOfKey,
     },
     domain::{
         edge_time::{ClockModel, OFFSET_ALARM},
         intake::Awaited,
+        shared_key::{Gateway, Holders, Rivals},
     },
 };
+
+/// What is said where the key that opened a connection holds no more.
+const KEY_ENDED: &str = "an API key of this edge was ended: say hello again";
 
 /// What every link needs of the server.
 #[derive(Clone, Debug)]
@@ -60,12 +68,23 @@ pub struct LinkServices {
     pub repository: Handle<Repository>,
     /// What a weight must exceed a registered tare by.
     pub min_net: Kilograms,
+    /// Who has held each edge's link, as far as this server knows: what two with one key do to each other shows here.
+    pub holders: Arc<Mutex<BTreeMap<i64, Holders>>>,
+}
+
+/// An edge whose key was right when it connected.
+#[derive(Clone, Debug)]
+pub struct Caller {
+    pub edge_id: i64,
+    pub key_hash: [u8; 32],
+    pub address: IpAddr,
 }
 
 /// See the file's head.
 #[derive(Debug)]
 pub struct EdgeLink {
     edge_id: i64,
+    caller: Caller,
     services: LinkServices,
     enlisted: Option<Enlisted<Self>>,
     opened_at: Instant,
@@ -96,9 +115,10 @@ struct Linked {
 
 impl EdgeLink {
     /// The link of an edge whose key was right. It says nothing before the edge's hello.
-    pub fn new(edge_id: i64, services: LinkServices) -> Self {
+    pub fn new(caller: Caller, services: LinkServices) -> Self {
         Self {
-            edge_id,
+            edge_id: caller.edge_id,
+            caller,
             services,
             enlisted: None,
             opened_at: Instant::now(),
@@ -138,6 +158,7 @@ impl EdgeLink {
             .iter()
             .map(|station| station.station_id)
             .collect::<Vec<_>>();
+        let gateway = Gateway::new(self.caller.address, &hello);
         let session = LinkSession::from_bits(rand::random());
         let greet = Greet {
             edge_id: self.edge_id,
@@ -147,24 +168,77 @@ impl EdgeLink {
         };
         let repository = self.services.repository.clone();
         let greeting = async move { repository.run(greet).await };
-        context.spawn(greeting.into_actor(self).map(move |greeted, link, context| {
-            link.greeting = false;
-            match greeted {
-                Ok(Greeting::Welcome(welcomed)) => {
-                    let linked = Linked::new(session, clock, backlog, &welcomed);
-                    link.welcome(*welcomed, linked, &named, context);
-                }
-                Ok(Greeting::Forbidden { why }) => {
-                    error!(edge.id = link.edge_id, "edge {} is turned away: {why}", link.edge_id);
-                    link.close(CLOSE_FORBIDDEN, &why, context);
-                }
-                Err(error) => link.give_up(&error, context),
+        context.spawn(
+            greeting
+                .into_actor(self)
+                .map(move |greeted, link, context| match greeted {
+                    Ok(Greeting::Welcome(welcomed)) => {
+                        let linked = Linked::new(session, clock, backlog, &welcomed);
+                        link.note_holder(gateway);
+                        link.take_over(*welcomed, linked, named, context);
+                    }
+                    Ok(Greeting::Forbidden { why }) => {
+                        error!(edge.id = link.edge_id, "edge {} is turned away: {why}", link.edge_id);
+                        link.close(CLOSE_FORBIDDEN, &why, context);
+                    }
+                    Err(error) => link.give_up(&error, context),
+                }),
+        );
+    }
+
+    /// From here on this is the edge's link: an older one gives way, which one whose hello is refused must not bring
+    /// about. Who ends a key ends the link that it finds; a key that was ended before is asked for once more.
+    fn take_over(&mut self, welcomed: Welcomed, linked: Linked, named: Vec<i64>, context: &mut WebsocketContext<Self>) {
+        let spec = Spec::new("edge-link", edge_link_name(self.edge_id))
+            .under("links")
+            .mailbox(64);
+        match self.services.directory.tree().enlist(spec, context) {
+            Ok(enlisted) => self.enlisted = Some(enlisted),
+            Err(error) => {
+                warn!(
+                    edge.id = self.edge_id,
+                    "edge {} cannot be linked: {error}", self.edge_id
+                );
+                return self.close(CLOSE_RESTART, "the server is stopping", context);
             }
+        }
+        self.linked = Some(linked);
+        let (repository, key_hash) = (self.services.repository.clone(), self.caller.key_hash);
+        let asking = async move { repository.run(EdgeOfKey { key_hash }).await };
+        context.spawn(asking.into_actor(self).map(move |holds, link, context| match holds {
+            Ok(_) => {
+                link.greeting = false;
+                link.welcome(welcomed, &named, context);
+                link.tell_stations(LinkChanged { up: true });
+                link.note_backlog();
+                link.store_next(context);
+            }
+            Err(DbError::NotFound) => link.close(CLOSE_RESTART, KEY_ENDED, context),
+            Err(error) => link.give_up(&error, context),
         }));
     }
 
-    fn welcome(&mut self, welcomed: Welcomed, linked: Linked, named: &[i64], context: &mut WebsocketContext<Self>) {
+    fn note_holder(&self, gateway: Gateway) {
         let edge_id = self.edge_id;
+        let rivals = self
+            .services
+            .holders
+            .lock()
+            .entry(edge_id)
+            .or_default()
+            .take(gateway, Utc::now());
+        if let Some(Rivals(newer, older)) = rivals {
+            metrics::counter!("edge_key_shared_total").increment(1);
+            error!(
+                edge.id = edge_id,
+                "two gateways use the key of edge {edge_id} and take the link from each other: {newer} and {older}; give each a key of its own"
+            );
+        }
+    }
+
+    fn welcome(&self, welcomed: Welcomed, named: &[i64], context: &mut WebsocketContext<Self>) {
+        let edge_id = self.edge_id;
+        let Some(linked) = &self.linked else { return };
         let unknown: Vec<i64> = named
             .iter()
             .copied()
@@ -208,10 +282,6 @@ impl EdgeLink {
             self.ask_for_clock(context);
         }
         self.say(&FromServer::Welcome(welcome), context);
-        self.linked = Some(linked);
-        self.tell_stations(LinkChanged { up: true });
-        self.note_backlog();
-        self.store_next(context);
     }
 
     /// Tells the stations when all that the edge had kept for us is here.
@@ -282,31 +352,16 @@ impl Actor for EdgeLink {
     type Context = WebsocketContext<Self>;
 
     fn started(&mut self, context: &mut WebsocketContext<Self>) {
-        let spec = Spec::new("edge-link", edge_link_name(self.edge_id))
-            .under("links")
-            .mailbox(64);
-        match self.enlist(spec, context) {
-            Ok(enlisted) => self.enlisted = Some(enlisted),
-            Err(error) => {
-                warn!(
-                    edge.id = self.edge_id,
-                    "edge {} cannot be linked: {error}", self.edge_id
-                );
-                self.close(CLOSE_RESTART, "the server is stopping", context);
-            }
-        }
         self.start_pulse(context);
     }
 
     fn stopped(&mut self, _: &mut WebsocketContext<Self>) {
-        self.tell_stations(LinkChanged { up: false });
+        self.enlisted = None;
+        // A newer link of this edge speaks for its stations.
+        if self.services.directory.edge_link(self.edge_id).is_none() {
+            self.tell_stations(LinkChanged { up: false });
+        }
         info!(edge.id = self.edge_id, "edge {} is not linked any more", self.edge_id);
-    }
-}
-
-impl EdgeLink {
-    fn enlist(&self, spec: Spec, context: &mut WebsocketContext<Self>) -> Result<Enlisted<Self>, StartError> {
-        self.services.directory.tree().enlist(spec, context)
     }
 }
 

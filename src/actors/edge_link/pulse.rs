@@ -36,7 +36,13 @@ impl EdgeLink {
             info!(edge.id = self.edge_id, "edge {} has fallen silent", self.edge_id);
             return context.stop();
         }
-        let Some(linked) = &self.linked else { return };
+        let Some(linked) = self.linked.as_ref().filter(|_| !self.greeting) else {
+            if !self.greeting && self.opened_at.elapsed() >= DEAD_AFTER {
+                info!(edge.id = self.edge_id, "edge {} says no hello", self.edge_id);
+                context.stop();
+            }
+            return;
+        };
         let pulse = Pulse {
             edge_id: self.edge_id,
             epochs: linked.have.keys().copied().collect(),
@@ -58,7 +64,7 @@ impl EdgeLink {
         }));
     }
 
-    pub(super) fn ask_for_clock(&mut self, context: &mut WebsocketContext<Self>) {
+    pub(super) fn ask_for_clock(&self, context: &mut WebsocketContext<Self>) {
         let t = Utc::now().timestamp_millis();
         self.say(&FromServer::Ping { t }, context);
     }

@@ -34,7 +34,9 @@ impl EdgeLink {
     fn heard(&mut self, text: &str, context: &mut WebsocketContext<Self>) {
         match serde_json::from_str(text) {
             Ok(FromEdge::Hello(hello)) => self.hello(hello, context),
-            Ok(_) if self.linked.is_none() => self.close(CLOSE_MALFORMED, "hello comes first, then welcome", context),
+            Ok(_) if self.linked.is_none() || self.greeting => {
+                self.close(CLOSE_MALFORMED, "hello comes first, then welcome", context);
+            }
             Ok(FromEdge::Reading(reading)) => self.reading(reading),
             Ok(FromEdge::Event(event)) => {
                 if self.inbox.len() >= MOST_WAITING {

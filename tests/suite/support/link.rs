@@ -42,23 +42,22 @@ impl Link {
     /// A link that has said hello with an empty file, and what the server said to it; or the status by which the server
     /// refuses it.
     pub async fn open(site: &Site, key: &str) -> Result<(Self, Value), u16> {
+        let mut link = Self::connected(site, key).await?;
+        link.say(&hello(site, 1, BOOT)).await;
+        let welcome = link.hear("welcome").await;
+        Ok((link, welcome))
+    }
+
+    /// A link that has said nothing yet.
+    pub async fn connected(site: &Site, key: &str) -> Result<Self, u16> {
         let address = format!("ws://{}/api/v1{PATH}", site.address());
         let mut request = address.into_client_request().unwrap();
         request.headers_mut().insert("x-api-key", key.parse().unwrap());
-        let mut link = match connect_async(request).await {
-            Ok((opened, _)) => Self(opened),
-            Err(Error::Http(refusal)) => return Err(refusal.status().as_u16()),
+        match connect_async(request).await {
+            Ok((opened, _)) => Ok(Self(opened)),
+            Err(Error::Http(refusal)) => Err(refusal.status().as_u16()),
             Err(error) => panic!("{error}"),
-        };
-        let hello = json!({
-            "type": "hello", "protocol": 1, "version": "test",
-            "epochs": [{ "epoch": EPOCH, "first_kept": 1, "next_seq": 1, "acked": 0 }],
-            "stations": [{ "station_id": site.stations[0], "protocol": "cas22" }, { "station_id": 999, "protocol": "cas22" }],
-            "clock": { "wall": "2026-01-25T14:30:00+09:00", "mono_ms": 1, "boot": "00000000-0000-0000-0000-000000000007" },
-        });
-        link.say(&hello).await;
-        let welcome = link.hear("welcome").await;
-        Ok((link, welcome))
+        }
     }
 
     pub async fn say(&mut self, message: &Value) {
@@ -101,6 +100,16 @@ impl Link {
             }
         }
     }
+}
+
+/// The hello of an edge with an empty file, on a machine that was switched on as `boot`.
+pub fn hello(site: &Site, protocol: u32, boot: Uuid) -> Value {
+    json!({
+        "type": "hello", "protocol": protocol, "version": "test",
+        "epochs": [{ "epoch": EPOCH, "first_kept": 1, "next_seq": 1, "acked": 0 }],
+        "stations": [{ "station_id": site.stations[0], "protocol": "cas22" }, { "station_id": 999, "protocol": "cas22" }],
+        "clock": { "wall": "2026-01-25T14:30:00+09:00", "mono_ms": 1, "boot": boot },
+    })
 }
 
 fn read(message: &Message) -> Value {
