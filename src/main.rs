@@ -1,7 +1,8 @@
 //! `weighbridge`: the command line.
 
 use std::{
-    fmt, io,
+    fmt,
+    io::{self, Write},
     path::{Path, PathBuf},
     process::{self, ExitCode},
 };
@@ -112,8 +113,7 @@ fn main() -> ExitCode {
 
 fn run(cli: Cli) -> Result<(), StartupError> {
     if cli.version {
-        println!("{}", version(cli.json));
-        return Ok(());
+        return print(&version(cli.json));
     }
     let file = cli.config.as_deref();
     match cli.command {
@@ -123,21 +123,18 @@ fn run(cli: Cli) -> Result<(), StartupError> {
         Some(Command::Admin(AdminCommand::Create { login, role })) => create_account(&settings(file)?, login, role),
         Some(Command::Edge(EdgeCommand::Create { name, stations, site })) => {
             let key = startup::add_edge(&settings(file)?, NewEdge { name, stations, site })?;
-            println!("{key}");
-            Ok(())
+            // Unread it is lost, so a reader that has gone away is a failure here.
+            Ok(writeln!(io::stdout(), "{key}")?)
         }
         Some(Command::Config) => {
-            for setting in config::effective(file, std::env::vars())? {
-                println!("{setting}");
-            }
-            Ok(())
+            let settings = config::effective(file, std::env::vars())?;
+            settings.iter().try_for_each(print)
         }
         Some(Command::Openapi) => {
             let document = weighbridge::http::document()
                 .to_pretty_json()
                 .map_err(io::Error::other)?;
-            println!("{document}");
-            Ok(())
+            print(&document)
         }
         None => Ok(()),
     }
@@ -154,7 +151,7 @@ fn serve(settings: &Settings) -> Result<(), StartupError> {
     raise_open_files();
     actix_rt::System::new().block_on(async {
         let server = Server::build(settings).await?;
-        println!("READY pid={} addr={}", process::id(), server.address());
+        print(&format!("READY pid={} addr={}", process::id(), server.address()))?;
         server.run_until_stopped().await
     })
 }
@@ -162,10 +159,9 @@ fn serve(settings: &Settings) -> Result<(), StartupError> {
 fn migrate(settings: &Settings) -> Result<(), StartupError> {
     let done = startup::migrate_now(settings)?;
     match done.applied[..] {
-        [] => println!("the schema is up to date"),
-        _ => println!("applied {}", done.applied.join(", ")),
+        [] => print(&"the schema is up to date"),
+        _ => print(&format!("applied {}", done.applied.join(", "))),
     }
-    Ok(())
 }
 
 /// Names every promise about the data and what breaks it.
@@ -173,8 +169,8 @@ fn verify(settings: &Settings) -> Result<(), StartupError> {
     let checked = startup::verify(settings)?;
     for promise in &checked {
         match promise.broken_by.as_slice() {
-            [] => println!("ok      {}", promise.promise),
-            examples => println!("BROKEN  {}: {}", promise.promise, examples.join(", ")),
+            [] => print(&format!("ok      {}", promise.promise))?,
+            examples => print(&format!("BROKEN  {}: {}", promise.promise, examples.join(", ")))?,
         }
     }
     let broken = checked.iter().filter(|promise| !promise.broken_by.is_empty()).count();
@@ -197,8 +193,15 @@ fn create_account(settings: &Settings, login: String, role: Role) -> Result<(), 
     let id = actix_rt::System::new().block_on(startup::with_database(settings, async |runner| {
         startup::add_account(runner, account, cost).await
     }))?;
-    println!("made user {id}");
-    Ok(())
+    print(&format!("made user {id}"))
+}
+
+/// Writes a line to stdout. A reader that has gone away is no failure.
+fn print(line: &impl fmt::Display) -> Result<(), StartupError> {
+    match writeln!(io::stdout(), "{line}") {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(error.into()),
+        _ => Ok(()),
+    }
 }
 
 /// Thousands of sockets need as many descriptors; a system that does not grant more is told in the log.

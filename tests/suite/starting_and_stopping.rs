@@ -179,3 +179,15 @@ fn the_settings_in_force_are_told_without_their_secrets() {
     );
     assert!(told.contains("weighing.min_net_kg = 100  # default"), "{told}");
 }
+
+#[test]
+fn a_reader_that_has_gone_away_is_no_failure() {
+    let yard = Yard::new();
+    for command in ["config", "openapi", "--version"] {
+        let (reader, writer) = std::io::pipe().unwrap();
+        drop(reader);
+        let told = yard.weighbridge(&[command]).stdout(writer).output().unwrap();
+        check(&told, 0, "");
+        assert!(told.stderr.is_empty(), "{command}: {told:?}");
+    }
+}
