@@ -91,12 +91,31 @@ pub const RULES: [&[Break]; 17] = [
     &[Break::SlowHello],
 ];
 
-/// Rules that a hundred thousand seeds hardly miss, or not at all: others heal what they let through.
-pub const HEALED: [&[Break]; 6] = [
-    &[Break::BadHash],
-    &[Break::ShortEmpty],
-    &[Break::OneCapture],
-    &[Break::ErpCycle],
-    &[Break::RewindCalls],
-    &[Break::SameJump],
+/// Rules that are hardly missed when one of them is left out, with what heals that.
+pub const HEALED: [(Break, &str); 6] = [
+    (
+        Break::BadHash,
+        "events come in order, so the damaged one is the next one anyhow; only of those that are sent again it is not, and a \
+         LOST row that is passed over then is named by the next welcome",
+    ),
+    (
+        Break::ShortEmpty,
+        "a deck that is taken for unknown makes a gap capture of the next truck: more for staff to decide, and nothing lost",
+    ),
+    (
+        Break::OneCapture,
+        "a complete record takes nothing more, and leaving ends the call: it takes a first pass whose vehicle_off is lost",
+    ),
+    (
+        Break::ErpCycle,
+        "a known cycle completes nothing again: it takes a restored database and a rebirth of that very event after it was told",
+    ),
+    (
+        Break::RewindCalls,
+        "edges send again in order, so an old call is spent by its own truck before the next one's events come",
+    ),
+    (
+        Break::SameJump,
+        "it takes two restores of one backup, with slips issued after both that no event brings back by its receipt",
+    ),
 ];

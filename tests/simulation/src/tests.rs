@@ -5,7 +5,7 @@
 use std::{env, thread};
 
 use weighbridge_simulation::{
-    breaks::{Break, MUTANTS, RULES},
+    breaks::{Break, HEALED, MUTANTS, RULES},
     run::{self, Failure},
     world::Stats,
 };
@@ -13,6 +13,8 @@ use weighbridge_simulation::{
 /// `WEIGHBRIDGE_TEST_SEEDS` runs more, or fewer.
 const SEEDS: u64 = 100_000;
 const THREADS: u64 = 2;
+/// Each rule that others heal is left out of so many.
+const HEALED_SEEDS: u64 = 3_000;
 
 /// All seeds below `seeds`, or the one that `WEIGHBRIDGE_TEST_SEED` names, told step by step.
 fn run_all(seeds: u64) -> (Stats, Vec<Failure>) {
@@ -102,5 +104,14 @@ fn each_planted_bug_is_found() {
 fn each_rule_is_missed_when_it_is_left_out() {
     for rules in RULES {
         assert!(is_found(rules, SEEDS), "{rules:?} is not missed");
+    }
+}
+
+/// A rule that begins to be missed here is healed no longer, and belongs to [`RULES`].
+#[test]
+fn what_a_rule_lets_through_is_healed_by_others_where_that_is_said() {
+    for (rule, why) in HEALED {
+        let found = find(&[rule], HEALED_SEEDS);
+        assert_eq!(found, 0, "{rule:?} is missed now, though {why}");
     }
 }
