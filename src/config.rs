@@ -4,6 +4,7 @@
 //! (`WEIGHBRIDGE__SECTION__KEY`) override it. A key that the defaults do not know stops the start.
 
 mod checks;
+mod destination;
 mod erp;
 mod layers;
 mod reach;
@@ -19,6 +20,7 @@ use ipnet::IpNet;
 use secrecy::SecretString;
 use serde::{Deserialize, Deserializer, de::Error as _};
 
+pub use destination::destination_complaint;
 pub use erp::{ErpKind, ErpSettings};
 pub use layers::{Effective, effective, load};
 pub use reach::{FcmSettings, MailEncryption, MailSettings, MessageSettings, ShareSettings, SmsProvider, SmsSettings};

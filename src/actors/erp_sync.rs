@@ -8,7 +8,7 @@ use super::courier::Carrier;
 use crate::{
     clients::erp::{Erp, Message, Subject},
     db::outbox::Due,
-    domain::delivery::Outcome,
+    domain::{delivery::Outcome, outbox::Kind},
 };
 
 /// See the file's head.
@@ -25,7 +25,7 @@ impl ErpSync {
 impl Carrier for ErpSync {
     fn deliver(&self, due: Due) -> BoxFuture<'_, Outcome> {
         Box::pin(async move {
-            let Some(subject) = Subject::of(&due.kind) else {
+            let Some(subject) = Kind::named(&due.kind).and_then(Subject::of) else {
                 return Outcome::Dead {
                     why: format!("{} is nothing that an ERP is told", due.kind),
                 };

@@ -1,6 +1,6 @@
 //! What must be done whether or not anyone asks: partitions ahead of time, what has outlived its use, and the nightly close.
 //!
-//! Of several servers one does it, the leader, by a lease in the database. It trusts its lease for a second less than that
+//! A chore that fails keeps no other from being done; it is counted by `chores_failed_total`. Of several servers one does it, the leader, by a lease in the database. It trusts its lease for a second less than that
 //! lasts, counted from before it asked; and whatever it writes checks the term again in its own transaction.
 
 use std::{
@@ -10,7 +10,7 @@ use std::{
 
 use actix::{Actor, ActorFutureExt, AsyncContext, Context, WrapFuture};
 use chrono::{TimeDelta, Utc};
-use tracing::{info, warn};
+use tracing::{error, info, warn};
 use weighbridge_supervision::{Handle, Listener};
 
 use super::{
@@ -19,12 +19,17 @@ use super::{
 };
 use crate::{
     config::LeaderSettings,
-    db::{DbError, day_close::CloseDays, leader_lease::TakeLease, upkeep::Upkeep},
+    db::{
+        DbError,
+        day_close::{CloseDays, Closing},
+        leader_lease::TakeLease,
+        upkeep::{COMING_MONTHS, Forget},
+    },
 };
 
-const BETWEEN_UPKEEPS: Duration = Duration::from_hours(1);
-const BETWEEN_CLOSES: Duration = Duration::from_mins(1);
 const MARGIN: Duration = Duration::from_secs(1);
+/// What failed is tried again after this, or when it is due next, whichever is sooner.
+const AFTER_FAILURE: Duration = Duration::from_mins(1);
 
 /// What Housekeeping is started with.
 #[derive(Clone, Debug)]
@@ -41,15 +46,50 @@ pub struct Chores {
 #[derive(Debug)]
 pub struct Housekeeping {
     chores: Arc<Chores>,
-    term: Option<i64>,
+    /// None: not known yet.
+    leads: Option<Leads>,
     due: Due,
 }
 
-/// When each chore is next.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Leads {
+    /// In this term.
+    Here(i64),
+    Elsewhere,
+    /// The database does not answer, so no lease can be trusted.
+    Unknown,
+}
+
+/// What is to be done. Each is done by itself: one that fails keeps no other from being done.
 #[derive(Clone, Copy, Debug)]
-struct Due {
-    upkeep: Instant,
-    close: Instant,
+enum Chore {
+    /// Partitions for the months to come.
+    Months,
+    /// Rows that have outlived their use.
+    Forgetting,
+    /// Closes of days.
+    Closing,
+}
+
+/// When each chore is next.
+type Due = [(Chore, Instant); 3];
+
+impl Chore {
+    /// In metrics.
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Months => "months",
+            Self::Forgetting => "forgetting",
+            Self::Closing => "closing",
+        }
+    }
+
+    const fn every(self) -> Duration {
+        match self {
+            Self::Months | Self::Forgetting => Duration::from_hours(1),
+            Self::Closing => Duration::from_mins(1),
+        }
+    }
 }
 
 impl Housekeeping {
@@ -57,11 +97,8 @@ impl Housekeeping {
         let now = Instant::now();
         Self {
             chores,
-            term: None,
-            due: Due {
-                upkeep: now,
-                close: now,
-            },
+            leads: None,
+            due: [Chore::Months, Chore::Forgetting, Chore::Closing].map(|chore| (chore, now)),
         }
     }
 
@@ -70,32 +107,35 @@ impl Housekeeping {
         let round = async move { chores.round(due).await };
         context.spawn(round.into_actor(self).map(|went, keeper, context| {
             match went {
-                Ok((term, due)) => {
-                    keeper.note(term);
+                Ok((leads, due)) => {
+                    keeper.note(leads);
                     keeper.due = due;
                 }
-                Err(error) => warn!("the scheduled work failed: {error}"),
+                Err(error) => {
+                    warn!("who leads cannot be asked: {error}");
+                    keeper.note(Leads::Unknown);
+                }
             }
             context.run_later(keeper.chores.settings.renew, Self::go_round);
         }));
     }
 
-    fn note(&mut self, term: Option<i64>) {
-        if term != self.term {
-            if let Some(term) = term {
-                info!("this server leads, in term {term}");
-            } else {
-                info!("another server leads");
+    fn note(&mut self, leads: Leads) {
+        if self.leads != Some(leads) {
+            match leads {
+                Leads::Here(term) => info!("this server leads, in term {term}"),
+                Leads::Elsewhere => info!("another server leads"),
+                Leads::Unknown => info!("this server does not lead until the database answers"),
             }
-            metrics::gauge!("leader").set(if term.is_some() { 1.0 } else { 0.0 });
+            metrics::gauge!("leader").set(if matches!(leads, Leads::Here(_)) { 1.0 } else { 0.0 });
         }
-        self.term = term;
+        self.leads = Some(leads);
     }
 }
 
 impl Chores {
     /// Renews the lease, and does what is due while it can be trusted.
-    async fn round(&self, mut due: Due) -> Result<(Option<i64>, Due), DbError> {
+    async fn round(&self, mut due: Due) -> Result<(Leads, Due), DbError> {
         let asked_at = Instant::now();
         let lease = self.settings.lease;
         let take = TakeLease {
@@ -103,27 +143,38 @@ impl Chores {
             lease,
         };
         let Some(term) = self.repository.run(take).await? else {
-            return Ok((None, due));
+            return Ok((Leads::Elsewhere, due));
         };
         let trusted_until = asked_at + lease.saturating_sub(MARGIN.min(lease / 4));
-        if due.upkeep <= Instant::now() && Instant::now() < trusted_until {
-            let gone = self
-                .repository
-                .run(Upkeep {
-                    now: Utc::now(),
-                    term: Some(term),
-                })
-                .await?;
-            if gone > 0 {
-                info!("{gone} rows that had outlived their use are gone");
+        for (chore, at) in &mut due {
+            let now = Instant::now();
+            if *at > now || now >= trusted_until {
+                continue;
             }
-            due.upkeep = Instant::now() + BETWEEN_UPKEEPS;
+            let pause = match self.work(*chore, term).await {
+                Ok(()) => chore.every(),
+                Err(error) => {
+                    failed(*chore, &error.to_string());
+                    chore.every().min(AFTER_FAILURE)
+                }
+            };
+            *at = Instant::now() + pause;
         }
-        if due.close <= Instant::now() && Instant::now() < trusted_until {
-            self.close_days(term).await?;
-            due.close = Instant::now() + BETWEEN_CLOSES;
+        Ok((Leads::Here(term), due))
+    }
+
+    async fn work(&self, chore: Chore, term: i64) -> Result<(), DbError> {
+        match chore {
+            Chore::Months => self.repository.run(COMING_MONTHS).await.map(drop),
+            Chore::Forgetting => {
+                let gone = self.repository.run(Forget { now: Utc::now(), term }).await?;
+                if gone > 0 {
+                    info!("{gone} rows that had outlived their use are gone");
+                }
+                Ok(())
+            }
+            Chore::Closing => self.close_days(term).await,
         }
-        Ok((Some(term), due))
     }
 
     async fn close_days(&self, term: i64) -> Result<(), DbError> {
@@ -133,7 +184,7 @@ impl Chores {
             now: Utc::now(),
             after_midnight,
         };
-        let Some(closed) = self.repository.run(close).await? else {
+        let Some(Closing { closed, failed: open }) = self.repository.run(close).await? else {
             warn!("the days were not closed: another server leads by now");
             return Ok(());
         };
@@ -144,11 +195,20 @@ impl Chores {
                 "the {} of site {} is closed", day.day, day.site_id
             );
         }
+        for (site_id, error) in &open {
+            failed(Chore::Closing, &format!("site {site_id}: {error}"));
+        }
         if !closed.is_empty() {
             self.owed.announce(Owed);
         }
         Ok(())
     }
+}
+
+/// A person is asked for: what failed in the database fails again until somebody mends it.
+fn failed(chore: Chore, why: &str) {
+    metrics::counter!("chores_failed_total", "chore" => chore.name()).increment(1);
+    error!("the chore {} failed, it is tried again: {why}", chore.name());
 }
 
 impl Actor for Housekeeping {

@@ -25,6 +25,7 @@ use crate::{
     },
     domain::{
         delivery::Outcome,
+        outbox::Kind,
         phone::Phone,
         phone_vault::{PhoneVault, VaultError},
         sealed,
@@ -46,8 +47,9 @@ pub struct Messenger {
     pub site_name: String,
 }
 
-/// Attempts by Kakao before a text message goes in its place.
-const KAKAO_TRIES: u32 = 3;
+/// Attempts by Kakao before a text message goes in its place. Each lease is one, also where it was no more than a probe of
+/// Kakao while that was down.
+const KAKAO_TRIES: i64 = 3;
 
 /// What of a slip stands in a message, by the names in the catalogue.
 type Values = Vec<(&'static str, String)>;
@@ -55,10 +57,10 @@ type Values = Vec<(&'static str, String)>;
 impl Carrier for Messenger {
     fn deliver(&self, due: Due) -> BoxFuture<'_, Outcome> {
         Box::pin(async move {
-            let carried = match due.kind.as_str() {
-                "SMS_WELCOME" => self.account(&due).await,
-                "SMS_SLIP" | "KAKAO_SLIP" | "EMAIL_SLIP" => self.slip(&due).await,
-                other => Err(dead(format!("{other} is no message to a person"))),
+            let carried = match Kind::named(&due.kind) {
+                Some(Kind::SmsWelcome) => self.account(&due).await,
+                Some(kind @ (Kind::SmsSlip | Kind::KakaoSlip | Kind::EmailSlip)) => self.slip(kind, &due).await,
+                _ => Err(dead(format!("{} is no message to a person", due.kind))),
             };
             carried.unwrap_or_else(|outcome| outcome)
         })
@@ -94,7 +96,7 @@ impl Messenger {
         self.text(&phone, &text).await
     }
 
-    async fn slip(&self, due: &Due) -> Result<Outcome, Outcome> {
+    async fn slip(&self, kind: Kind, due: &Due) -> Result<Outcome, Outcome> {
         let number = |name: &str| due.payload[name].as_i64().unwrap_or_default();
         let wanted = SlipOf {
             record_id: number("record_id"),
@@ -112,18 +114,18 @@ impl Messenger {
         let values = self.values(&slip);
         let values: Vec<(&str, &str)> = values.iter().map(|(name, value)| (*name, value.as_str())).collect();
         let text = message(self.language, "slip_text", &values);
-        if due.kind == "EMAIL_SLIP" {
+        if kind == Kind::EmailSlip {
             let email = self.email.as_ref().ok_or_else(|| unconfigured("mail server"))?;
             let subject = message(self.language, "slip_subject", &values);
             return Ok(email.send(&recipient, &subject, text, due.idempotency_key).await);
         }
         let phone = Phone::parse(&recipient).map_err(|error| dead(error.to_string()))?;
-        if due.kind == "KAKAO_SLIP"
+        if kind == Kind::KakaoSlip
             && let Some(kakao) = self.sms.as_ref().and_then(Sms::kakao)
         {
             match kakao.kakao(&phone, &values).await {
                 Outcome::Dead { .. } => {}
-                Outcome::Retry { .. } if due.tried.attempts + 1 >= KAKAO_TRIES => {}
+                Outcome::Retry { .. } if due.lease_term >= KAKAO_TRIES => {}
                 carried => return Ok(carried),
             }
         }

@@ -28,6 +28,7 @@ use crate::{
     },
     domain::{
         delivery::Outcome,
+        outbox::Kind,
         push::{self, CallPayload, Manner, SlipPayload},
     },
 };
@@ -80,13 +81,12 @@ impl Push {
             None => Vec::new(),
         };
         self.look_again(&due).await?;
-        let shown = push.shown.clone();
         let kept = KeepNotification {
             key,
             driver_id,
             kind: push.kind,
-            title: shown.as_ref().map(|shown| shown.title.clone()).unwrap_or_default(),
-            message: shown.map(|shown| shown.body).unwrap_or_default(),
+            title: push.shown.title.clone(),
+            message: push.shown.body.clone(),
             data: Value::Object(
                 push.data
                     .iter()
@@ -118,8 +118,8 @@ impl Push {
 
     /// Reads what a row of the outbox says.
     fn read(&self, due: &Due, now: DateTime<Utc>) -> Result<Told, Untold> {
-        match due.kind.as_str() {
-            "PUSH_CALLED" => {
+        match Kind::named(&due.kind) {
+            Some(Kind::PushCalled) => {
                 let call: CallPayload = parsed(due)?;
                 let push = call.called(&self.manner, now);
                 let push = push.ok_or_else(|| Untold::Never("its deadline is over".to_owned()))?;
@@ -128,14 +128,14 @@ impl Push {
                     push,
                 })
             }
-            "PUSH_WITHDRAWN" => {
+            Some(Kind::PushWithdrawn) => {
                 let call: CallPayload = parsed(due)?;
                 Ok(Told {
                     driver_id: call.driver_id,
                     push: call.withdrawn(&self.manner, now),
                 })
             }
-            "PUSH_COMPLETED" => {
+            Some(Kind::PushCompleted) => {
                 let slip: SlipPayload = parsed(due)?;
                 let driver_id = slip
                     .driver_id
@@ -145,7 +145,7 @@ impl Push {
                     push: slip.completed(&self.manner, now),
                 })
             }
-            other => Err(Untold::Broken(format!("{other} is no push"))),
+            _ => Err(Untold::Broken(format!("{} is no push", due.kind))),
         }
     }
 
@@ -156,16 +156,15 @@ impl Push {
 
     /// Whether it is still true at this moment.
     async fn look_again(&self, due: &Due) -> Result<(), Untold> {
-        if !due.kind.starts_with("PUSH_CALLED") && due.kind != "PUSH_WITHDRAWN" {
-            return Ok(());
-        }
+        let kind = Kind::named(&due.kind).filter(|kind| matches!(kind, Kind::PushCalled | Kind::PushWithdrawn));
+        let Some(kind) = kind else { return Ok(()) };
         let CallPayload {
             queue_id: entry_id,
             call,
             driver_id,
             ..
         } = parsed(due)?;
-        if due.kind == "PUSH_CALLED" {
+        if kind == Kind::PushCalled {
             let stands = self.repository.run(CallStands { entry_id, call }).await?;
             return if stands {
                 Ok(())
@@ -201,9 +200,6 @@ impl Push {
         }
         metrics::counter!("push_sent_total").increment(reached.len().try_into().unwrap_or(u64::MAX));
         metrics::counter!("push_tokens_forgotten_total").increment(gone.len().try_into().unwrap_or(u64::MAX));
-        if !gone.is_empty() {
-            self.repository.run(ForgetTokens { tokens: gone }).await?;
-        }
         let any = reached_before || !reached.is_empty();
         if !reached.is_empty() {
             let noted = NotificationReached { id, devices: reached };
@@ -214,6 +210,10 @@ impl Push {
                     "which devices have notification {id} is not noted: {error}"
                 );
             }
+        }
+        // After the note: what fails here is tried again, and then goes to nobody who has it.
+        if !gone.is_empty() {
+            self.repository.run(ForgetTokens { tokens: gone }).await?;
         }
         match (later, wrong) {
             (_, Some(why)) => Ok(Outcome::Dead { why }),

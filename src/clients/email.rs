@@ -14,7 +14,10 @@ use secrecy::{ExposeSecret, SecretString};
 use serde_json::json;
 use uuid::Uuid;
 
-use crate::{config::MailEncryption, domain::delivery::Outcome};
+use crate::{
+    config::MailEncryption,
+    domain::{delivery::Outcome, mail_address::NotAnAddress},
+};
 
 /// Whoever takes our mail.
 #[derive(Debug)]
@@ -33,11 +36,6 @@ pub struct Access {
     pub from: String,
     pub timeout: Duration,
 }
-
-/// A text that is no mail address. It does not repeat the text, which is personal.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("expected a mail address such as name@example.kr")]
-pub struct NotAnAddress;
 
 impl Email {
     /// Nothing is sent yet.

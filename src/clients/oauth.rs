@@ -1,19 +1,17 @@
 //! Access tokens by client credentials (RFC 6749, section 4.4).
 
-use std::{fmt, time::Duration};
+use std::fmt;
 
 use reqwest::Client;
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
+use serde_json::Value;
 
 use super::{
     reply,
-    token::{Granted, TokenCache},
+    token::{self, Granted, TokenCache},
 };
 use crate::domain::delivery::Outcome;
-
-/// A token without a word about its life counts for so long, in seconds.
-const UNSAID_LIFE: u64 = 300;
 
 /// Whoever needs tokens shares one of these.
 pub struct ClientCredentials {
@@ -29,7 +27,7 @@ pub struct ClientCredentials {
 #[derive(Deserialize)]
 struct Answer {
     access_token: String,
-    expires_in: Option<u64>,
+    expires_in: Option<Value>,
 }
 
 impl ClientCredentials {
@@ -65,7 +63,7 @@ impl ClientCredentials {
             .map_err(|_| later("an answer without access_token, expected one by RFC 6749"))?;
         Ok(Granted {
             token: answer.access_token,
-            lives: Duration::from_secs(answer.expires_in.unwrap_or(UNSAID_LIFE)),
+            lives: token::life(answer.expires_in.as_ref()),
         })
     }
 }

@@ -2,13 +2,35 @@
 
 use std::time::{Duration, Instant};
 
+use serde_json::Value;
 use tokio::sync::Mutex;
+
+/// A token without a word about its life counts for so long.
+const UNSAID_LIFE: Duration = Duration::from_mins(5);
+/// Whatever a service says: a token that it takes back sooner is refused, and asked for anew.
+const LIVES: (Duration, Duration) = (Duration::from_secs(30), Duration::from_hours(24));
 
 /// A token as it is given.
 #[derive(Debug)]
 pub struct Granted {
     pub token: String,
     pub lives: Duration,
+}
+
+/// Reads `expires_in` as RFC 6749 has it, in seconds, and as some write it, in quotes. Nonsense is cut to what is sane.
+pub fn life(expires_in: Option<&Value>) -> Duration {
+    let Some(said) = expires_in.filter(|said| !said.is_null()) else {
+        return UNSAID_LIFE;
+    };
+    let seconds = said.as_f64().or_else(|| said.as_str()?.trim().parse().ok());
+    let (shortest, longest) = LIVES;
+    match seconds.map(Duration::try_from_secs_f64) {
+        Some(Ok(life)) => life.clamp(shortest, longest),
+        // Below zero, or beyond all reckoning.
+        Some(Err(_)) if seconds.is_some_and(|seconds| seconds > 0.0) => longest,
+        Some(Err(_)) => shortest,
+        None => UNSAID_LIFE,
+    }
 }
 
 /// Keeps one. Whoever comes while it is being asked for waits for the same answer.
@@ -79,6 +101,27 @@ mod tests {
         };
         let Ok(token) = cache.get_at(now, ask).await;
         token
+    }
+
+    #[test]
+    fn a_life_is_read_in_seconds_and_cut_to_what_is_sane() {
+        for (said, seconds) in [
+            ("3599", 3599),
+            ("\"3599\"", 3599),
+            ("3599.5", 3599),
+            ("null", 300),
+            ("\"soon\"", 300),
+            ("0", 30),
+            ("-1", 30),
+            ("86401", 86400),
+            ("18446744073709551615", 86400),
+            ("1e300", 86400),
+            ("-1e300", 30),
+        ] {
+            let said: Value = serde_json::from_str(said).unwrap();
+            assert_eq!(life(Some(&said)).as_secs(), seconds, "{said}");
+        }
+        assert_eq!(life(None).as_secs(), 300);
     }
 
     #[tokio::test]

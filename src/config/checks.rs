@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use secrecy::ExposeSecret;
 
-use super::{ConfigError, Settings};
+use super::{ConfigError, Settings, destination_complaint};
 
 /// Refuses settings that would not work, all at once, each with what was expected.
 pub(super) fn check(settings: &Settings) -> Result<(), ConfigError> {
@@ -61,18 +61,17 @@ pub(super) fn check(settings: &Settings) -> Result<(), ConfigError> {
         !settings.rate_limit.window.is_zero(),
         "rate_limit.window is 0, expected a duration such as 60s",
     );
-    for (key, url) in [("fcm", &settings.fcm.base_url), ("sms", &settings.sms.base_url)] {
-        let fits = |url: &str| url.starts_with("http://") || url.starts_with("https://");
-        expect(
-            url.as_deref().is_none_or(fits),
-            &format!("{key}.base_url does not begin with http:// or https://"),
-        );
-    }
     expect(
         settings.leader.renew < settings.leader.lease,
         "leader.renew is not shorter than leader.lease: the lease would end before it is renewed",
     );
     complaints.extend(settings.erp.complaints());
+    for (name, url) in [
+        ("fcm.base_url", &settings.fcm.base_url),
+        ("sms.base_url", &settings.sms.base_url),
+    ] {
+        complaints.extend(url.as_deref().and_then(|url| destination_complaint(name, url, None)));
+    }
     let half = [
         settings.fcm.complaint(),
         settings.sms.complaint(),
@@ -137,6 +136,12 @@ mod tests {
             "WEIGHBRIDGE__ERP__BASE_URL",
             "erp.example",
             "erp.base_url does not begin with http:// or https://",
+        );
+        check(
+            "WEIGHBRIDGE__SMS__BASE_URL",
+            "http://api.solapi.com",
+            "sms.base_url is not encrypted, expected https:// (or an address of this machine)\n\
+             sms.base_url is set, expected sms.key and sms.secret beside it",
         );
         check(
             "WEIGHBRIDGE__BOOTSTRAP__ADMIN_LOGIN",

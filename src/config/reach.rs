@@ -15,7 +15,7 @@ pub struct FcmSettings {
     #[serde(deserialize_with = "unset_if_empty")]
     pub base_url: Option<String>,
     /// The service account's file, which names the project too.
-    #[serde(deserialize_with = "path_if_set")]
+    #[serde(deserialize_with = "unset_if_empty")]
     pub credentials_file: Option<PathBuf>,
     #[serde(with = "humantime_serde")]
     pub call_life: Duration,
@@ -87,10 +87,6 @@ pub struct ShareSettings {
 #[serde(deny_unknown_fields)]
 pub struct MessageSettings {
     pub language: Language,
-}
-
-fn path_if_set<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<PathBuf>, D::Error> {
-    Ok(unset_if_empty::<D, String>(deserializer)?.map(PathBuf::from))
 }
 
 impl FcmSettings {

@@ -12,14 +12,22 @@ use crate::domain::{
     slip::local_day,
 };
 
-/// Closes every day that is over by so much. Sent by Housekeeping under its term; answers what was closed, none where the term
-/// does not count any more.
+/// Closes every day that is over by so much. Sent by Housekeeping under its term; answers what was closed and what could not
+/// be, none where the term does not count any more.
 #[derive(Clone, Copy, Debug)]
 pub struct CloseDays {
     pub term: i64,
     pub now: DateTime<Utc>,
     /// A day is closed this long after its midnight, so that what the last trucks left has come.
     pub after_midnight: TimeDelta,
+}
+
+/// What came of it. A site whose day cannot be closed keeps no other waiting.
+#[derive(Debug, Default)]
+pub struct Closing {
+    pub closed: Vec<Closed>,
+    /// The site, and why.
+    pub failed: Vec<(i64, DbError)>,
 }
 
 /// A day that is closed.
@@ -54,7 +62,7 @@ const COUNT: &str = "\
       AND payload->'site_id' = to_jsonb($2) AND (payload->>'day')::date <= $3 RETURNING kind, payload";
 
 impl Query for CloseDays {
-    type Output = Option<Vec<Closed>>;
+    type Output = Option<Closing>;
 
     async fn run(self, conn: &mut AsyncPgConnection) -> Result<Self::Output, DbError> {
         use schema::site::dsl;
@@ -64,22 +72,28 @@ impl Query for CloseDays {
             .select((dsl::id, dsl::time_zone))
             .load(conn)
             .await?;
-        let mut closed = Vec::new();
+        let mut closing = Closing::default();
         for (site_id, zone) in sites {
             let zone: Tz = zone.parse().unwrap_or(chrono_tz::Asia::Seoul);
             let today = local_day(self.now - self.after_midnight, zone);
             loop {
                 let next = conn
                     .transaction::<_, DbError, _>(async |conn| self.close_next(conn, site_id, today).await)
-                    .await?;
+                    .await;
                 match next {
-                    Step::Closed(day) => closed.push(Closed { site_id, day }),
-                    Step::Done => break,
-                    Step::Deposed => return Ok(None),
+                    Ok(Step::Closed(day)) => closing.closed.push(Closed { site_id, day }),
+                    Ok(Step::Done) => break,
+                    Ok(Step::Deposed) => return Ok(None),
+                    // The database is away, for every site.
+                    Err(error) if error.is_passing() => return Err(error),
+                    Err(error) => {
+                        closing.failed.push((site_id, error));
+                        break;
+                    }
                 }
             }
         }
-        Ok(Some(closed))
+        Ok(Some(closing))
     }
 }
 

@@ -6,26 +6,24 @@ use diesel_async::{AsyncConnection, AsyncPgConnection, RunQueryDsl};
 
 use super::{DbError, Query, leader_lease, month::EnsureComingMonths, notification, schema};
 
-/// Months for which there is a partition before they begin.
-const MONTHS_AHEAD: i32 = 3;
+/// For so many months there is a partition before they begin. Sent by Housekeeping every hour, and by the start before
+/// anything is weighed; in a transaction of its own, for making a month holds up whoever writes records.
+pub const COMING_MONTHS: EnsureComingMonths = EnsureComingMonths { ahead: 3 };
 
-/// One round. Sent by Housekeeping every hour, and by the start before anything is weighed. Answers how many rows went.
+/// Removes what has outlived its use. Sent by Housekeeping every hour. Answers how many rows went.
 #[derive(Clone, Copy, Debug)]
-pub struct Upkeep {
+pub struct Forget {
     pub now: DateTime<Utc>,
-    /// That of the leader, without which nothing is removed; none at a start, which makes partitions alone.
-    pub term: Option<i64>,
+    /// That of the leader, without which nothing is removed.
+    pub term: i64,
 }
 
-impl Query for Upkeep {
+impl Query for Forget {
     type Output = usize;
 
     async fn run(self, conn: &mut AsyncPgConnection) -> Result<usize, DbError> {
-        // In a transaction of its own: making a month holds up whoever writes records.
-        EnsureComingMonths { ahead: MONTHS_AHEAD }.run(conn).await?;
-        let Some(term) = self.term else { return Ok(0) };
         conn.transaction(async |conn| {
-            if leader_lease::hold(conn, term).await? {
+            if leader_lease::hold(conn, self.term).await? {
                 self.forget(conn).await
             } else {
                 Ok(0)
@@ -35,8 +33,7 @@ impl Query for Upkeep {
     }
 }
 
-impl Upkeep {
-    /// Removes what has outlived its use.
+impl Forget {
     async fn forget(self, conn: &mut AsyncPgConnection) -> Result<usize, DbError> {
         use schema::{idempotency_key, login_session, slip_share};
         let yesterday = self.now - chrono::TimeDelta::days(1);

@@ -9,6 +9,7 @@
 //! - [`edge_time`]: when an edge's event took place
 //! - [`feed`]: readings that a gateway posts one by one
 //! - [`intake`]: what the server makes of an event's identity: stored, duplicate, conflict or gap
+//! - [`mac`]: how a text is signed with a secret
 //! - [`mail_address`]: mail addresses
 //! - [`outbox`]: what must reach others
 //! - [`overload`]: whether a load is legal
@@ -36,6 +37,7 @@ pub mod edge_key;
 pub mod edge_time;
 pub mod feed;
 pub mod intake;
+pub mod mac;
 pub mod mail_address;
 pub mod outbox;
 pub mod overload;

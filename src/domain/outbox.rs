@@ -37,6 +37,24 @@ pub enum Kind {
 }
 
 impl Kind {
+    const ALL: [Self; 10] = [
+        Self::ErpComplete,
+        Self::ErpVoid,
+        Self::ErpClose,
+        Self::PushCompleted,
+        Self::PushCalled,
+        Self::PushWithdrawn,
+        Self::SmsWelcome,
+        Self::SmsSlip,
+        Self::KakaoSlip,
+        Self::EmailSlip,
+    ];
+
+    /// By the name that a row has; none of a version that is not known here.
+    pub fn named(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| kind.name() == name)
+    }
+
     pub const fn name(self) -> &'static str {
         match self {
             Self::ErpComplete => "ERP_COMPLETE",

@@ -6,14 +6,11 @@
 
 use std::{collections::BTreeMap, fmt};
 
+use super::{mac::hmac_sha256, phone::Phone};
 use aes_gcm::{
     Aes256Gcm, Key, Nonce,
     aead::{Aead, KeyInit, Payload},
 };
-use hmac::{Hmac, Mac};
-use sha2::Sha256;
-
-use super::phone::Phone;
 
 const VERSION: u8 = 1;
 pub const NONCE: usize = 12;
@@ -107,11 +104,7 @@ impl PhoneVault {
 
     /// The same of another text.
     pub fn index_text(&self, text: &str) -> [u8; 32] {
-        let mut block = [0; 64]; // HMAC pads a short key with zeros; padding it here leaves no error to handle.
-        block[..32].copy_from_slice(&self.index_key);
-        let mut mac = <Hmac<Sha256> as KeyInit>::new(&block.into());
-        mac.update(text.as_bytes());
-        mac.finalize().into_bytes().into()
+        hmac_sha256(&self.index_key, &[text.as_bytes()])
     }
 }
 

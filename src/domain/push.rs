@@ -14,7 +14,6 @@ use super::wording::{Language, message};
 const SLIP_LIFE: TimeDelta = TimeDelta::hours(24);
 /// How long it is worth knowing that a call was taken back.
 const WITHDRAWAL_LIFE: TimeDelta = TimeDelta::minutes(10);
-const POSITION_LIFE: TimeDelta = TimeDelta::minutes(1);
 
 /// In what words.
 #[derive(Clone, Copy, Debug)]
@@ -29,15 +28,14 @@ pub struct Manner {
 /// A push, to any of a driver's devices.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Push {
-    /// `QUEUE_CALLED`, `QUEUE_WITHDRAWN`, `WEIGHING_COMPLETED` or `QUEUE_POSITION`.
+    /// `QUEUE_CALLED`, `QUEUE_WITHDRAWN` or `WEIGHING_COMPLETED`.
     pub kind: &'static str,
-    /// None: the phone is told, and shows nothing.
-    pub shown: Option<Shown>,
+    pub shown: Shown,
     pub data: Vec<(&'static str, String)>,
     /// Undelivered, it is worth nothing after this.
     pub until: DateTime<Utc>,
-    /// What a later push of the same key replaces, on its way and on the screen.
-    pub key: Option<String>,
+    /// What a later push of the same key replaces, on its way and on the screen; so does the same push that comes twice.
+    pub key: String,
     pub urgent: bool,
 }
 
@@ -126,10 +124,10 @@ impl CallPayload {
         data.extend(self.station_id.map(|station| ("station_id", station.to_string())));
         Push {
             kind,
-            shown: Some(Shown::of(name, values, manner.language)),
+            shown: Shown::of(name, values, manner.language),
             data,
             until,
-            key: Some(format!("queue-{}", self.queue_id)),
+            key: format!("queue-{}", self.queue_id),
             urgent: true,
         }
     }
@@ -143,14 +141,14 @@ impl SlipPayload {
         let values = [("slip", slip.as_str()), ("net", net.as_str())];
         Push {
             kind: "WEIGHING_COMPLETED",
-            shown: Some(Shown::of("completed", &values, manner.language)),
+            shown: Shown::of("completed", &values, manner.language),
             data: vec![
                 ("record_id", self.record_id.to_string()),
                 ("slip_number", slip),
                 ("net_weight", net),
             ],
             until: now + SLIP_LIFE,
-            key: None,
+            key: format!("slip-{}", self.record_id),
             urgent: false,
         }
     }
@@ -167,18 +165,6 @@ impl Shown {
 }
 
 impl Push {
-    /// The position in the line has changed: nothing is shown, the app draws it anew.
-    pub fn position(queue_id: i64, data: Vec<(&'static str, String)>, now: DateTime<Utc>) -> Self {
-        Self {
-            kind: "QUEUE_POSITION",
-            shown: None,
-            data,
-            until: now + POSITION_LIFE,
-            key: Some(format!("position-{queue_id}")),
-            urgent: false,
-        }
-    }
-
     /// The message for one device, as FCM HTTP v1 takes it.
     pub fn for_device(&self, token: &str, now: DateTime<Utc>) -> Value {
         let mut data: Map<String, Value> = self
@@ -187,42 +173,36 @@ impl Push {
             .map(|(key, value)| ((*key).to_owned(), value.clone().into()))
             .collect();
         data.insert("type".to_owned(), self.kind.into());
-        let mut message = json!({
+        let Shown { title, body } = &self.shown;
+        let (priority, channel, apns_priority) = if self.urgent {
+            ("HIGH", "queue_call", "10")
+        } else {
+            ("NORMAL", "slip", "5")
+        };
+        let aps = if self.urgent {
+            json!({ "sound": "default", "interruption-level": "time-sensitive" })
+        } else {
+            json!({ "sound": "default" })
+        };
+        let message = json!({
             "token": token,
             "data": data,
+            "notification": { "title": title, "body": body },
             "android": {
-                "priority": if self.urgent { "HIGH" } else { "NORMAL" },
+                "priority": priority,
                 "ttl": format!("{}s", (self.until - now).num_seconds().max(0)),
+                "collapse_key": self.key,
+                "notification": { "channel_id": channel, "tag": self.key },
             },
             "apns": {
                 "headers": {
-                    // Apple wakes a phone for nothing that it does not show but at 5.
-                    "apns-priority": if self.urgent && self.shown.is_some() { "10" } else { "5" },
+                    "apns-priority": apns_priority,
                     "apns-expiration": self.until.timestamp().to_string(),
+                    "apns-collapse-id": self.key,
                 },
-                "payload": { "aps": {} },
+                "payload": { "aps": aps },
             },
         });
-        if let Some(key) = &self.key {
-            message["android"]["collapse_key"] = key.as_str().into();
-            message["apns"]["headers"]["apns-collapse-id"] = key.as_str().into();
-        }
-        if let Some(Shown { title, body }) = &self.shown {
-            message["notification"] = json!({ "title": title, "body": body });
-            let channel = if self.urgent { "queue_call" } else { "slip" };
-            let mut android = json!({ "channel_id": channel });
-            if let Some(key) = &self.key {
-                android["tag"] = key.as_str().into();
-            }
-            message["android"]["notification"] = android;
-            message["apns"]["payload"]["aps"] = if self.urgent {
-                json!({ "sound": "default", "interruption-level": "time-sensitive" })
-            } else {
-                json!({ "sound": "default" })
-            };
-        } else {
-            message["apns"]["payload"]["aps"] = json!({ "content-available": 1 });
-        }
         json!({ "message": message })
     }
 }
@@ -285,13 +265,8 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_shown_wakes_no_phone() {
+    fn a_slip_is_worth_a_day_and_the_same_one_is_shown_once() {
         let now = at("2026-01-25T05:30:00Z");
-        let push = Push::position(8123, vec![("ahead_count", "3".to_owned())], now);
-        let message = push.for_device("t", now)["message"].clone();
-        assert_eq!(message["notification"], Value::Null);
-        assert_eq!(message["android"]["priority"], "NORMAL");
-        assert_eq!(message["apns"]["headers"]["apns-priority"], "5");
         let slip = SlipPayload {
             record_id: 1,
             driver_id: Some(7),
@@ -299,7 +274,12 @@ mod tests {
             net_kg: Some(Kilograms::from_whole(15_000)),
         };
         let message = slip.completed(&MANNER, now).for_device("t", now)["message"].clone();
+        assert_eq!(message["android"]["priority"], "NORMAL");
+        assert_eq!(message["apns"]["headers"]["apns-priority"], "5");
         assert_eq!(message["android"]["ttl"], "86400s");
+        assert_eq!(message["android"]["collapse_key"], "slip-1");
+        assert_eq!(message["android"]["notification"]["tag"], "slip-1");
+        assert_eq!(message["apns"]["headers"]["apns-collapse-id"], "slip-1");
         assert!(
             message["notification"]["body"]
                 .as_str()

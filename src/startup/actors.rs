@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use chrono::{TimeDelta, Utc};
+use chrono::TimeDelta;
 use uuid::Uuid;
 use weighbridge_protocol::Kilograms;
 use weighbridge_supervision::{Handle, Listener, Spec, Tree};
@@ -27,7 +27,7 @@ use crate::{
         Runner,
         site::ActiveSites,
         station_view::{StationView, StationViews},
-        upkeep::Upkeep,
+        upkeep::COMING_MONTHS,
     },
     domain::phone_vault::PhoneVault,
 };
@@ -51,12 +51,7 @@ pub(super) struct Ground {
 impl Ground {
     /// Reads it, and makes the partitions that this month's records need.
     pub(super) async fn read(runner: &Runner) -> Result<Self, StartupError> {
-        runner
-            .run(Upkeep {
-                now: Utc::now(),
-                term: None,
-            })
-            .await?;
+        runner.run(COMING_MONTHS).await?;
         Ok(Self {
             sites: runner.run(ActiveSites).await?,
             stations: runner.run(StationViews).await?,

@@ -1,6 +1,6 @@
 //! The ways to people, made from the settings: FCM, a service for text messages, a mail server.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use chrono::TimeDelta;
 use secrecy::ExposeSecret;
@@ -22,11 +22,17 @@ use crate::{
     domain::{phone_vault::PhoneVault, push::Manner},
 };
 
+/// How long one request may take. A message may need two, its access token and itself, and what is known of its other
+/// devices must be noted before the courier breaks it off.
+fn request_timeout(settings: &Settings) -> Duration {
+    settings.delivery.send_timeout * 2 / 5
+}
+
 /// Who takes pushes to phones.
 pub(super) fn push(settings: &Settings, repository: &Handle<Repository>) -> Result<Arc<dyn Carrier>, StartupError> {
     let fcm = match (&settings.fcm.base_url, &settings.fcm.credentials_file) {
         (Some(base_url), Some(file)) => {
-            let fcm = Fcm::new(base_url, file, settings.delivery.send_timeout);
+            let fcm = Fcm::new(base_url, file, request_timeout(settings));
             Some(Arc::new(fcm.map_err(|error| StartupError::Reach(error.to_string()))?))
         }
         _ => None,
@@ -49,7 +55,7 @@ pub(super) fn messenger(
     vault: &Arc<PhoneVault>,
     repository: &Handle<Repository>,
 ) -> Result<Option<Arc<dyn Carrier>>, StartupError> {
-    let timeout = settings.delivery.send_timeout;
+    let timeout = request_timeout(settings);
     let sms = sms(&settings.sms, timeout).map_err(StartupError::Reach)?;
     let email = email(&settings.mail, timeout).map_err(StartupError::Reach)?;
     if sms.is_none() && email.is_none() {
@@ -66,7 +72,7 @@ pub(super) fn messenger(
     })))
 }
 
-fn sms(settings: &SmsSettings, timeout: std::time::Duration) -> Result<Option<Sms>, String> {
+fn sms(settings: &SmsSettings, timeout: Duration) -> Result<Option<Sms>, String> {
     let Some(base_url) = settings.base_url.clone() else {
         return Ok(None);
     };
@@ -89,7 +95,7 @@ fn sms(settings: &SmsSettings, timeout: std::time::Duration) -> Result<Option<Sm
     }))
 }
 
-fn email(settings: &MailSettings, timeout: std::time::Duration) -> Result<Option<Email>, String> {
+fn email(settings: &MailSettings, timeout: Duration) -> Result<Option<Email>, String> {
     let Some(host) = settings.host.clone() else {
         return Ok(None);
     };
@@ -105,6 +111,6 @@ fn email(settings: &MailSettings, timeout: std::time::Duration) -> Result<Option
     Email::new(access).map(Some)
 }
 
-fn span(duration: std::time::Duration) -> TimeDelta {
+fn span(duration: Duration) -> TimeDelta {
     TimeDelta::from_std(duration).unwrap_or(TimeDelta::MAX)
 }

@@ -219,6 +219,60 @@ async fn a_destination_that_is_down_is_asked_now_and_then_and_no_attempt_is_used
 }
 
 #[actix_rt::test]
+async fn an_outage_uses_up_nothing_of_the_time_for_which_a_message_is_tried() {
+    let post = Post::with(|settings| settings.lifetime = Duration::from_hours(72)).await;
+    for name in ["probed", "waited", "tried"] {
+        post.owe("ERP_COMPLETE", name, json!({ "number": 1 })).await;
+    }
+    // What a long outage leaves: a message that was only a probe, one that had failed before and was then left alone, and
+    // beside them one that was tried all the time.
+    post.execute(
+        "UPDATE outbox SET first_attempt_at = now() - interval '100 h', next_attempt_at = now() WHERE aggregate_key = 'probed'; \
+         UPDATE outbox SET first_attempt_at = now() - interval '100 h', next_attempt_at = now() - interval '99 h', attempts = 1 \
+           WHERE aggregate_key = 'waited'; \
+         UPDATE outbox SET first_attempt_at = now() - interval '100 h', next_attempt_at = now(), attempts = 1 \
+           WHERE aggregate_key = 'tried'",
+    )
+    .await;
+    let carrier = Porter::that(|due, nth| match nth {
+        ..3 => Outcome::Retry {
+            why: "500".to_owned(),
+            after: None,
+        },
+        _ => Porter::sent(due),
+    });
+    post.courier(&carrier);
+    post.all_settled().await;
+    assert_eq!(post.states().await, ["SENT", "SENT", "DEAD"]);
+}
+
+#[actix_rt::test]
+async fn a_probe_begins_the_time_of_its_message_anew_and_a_failure_that_counts_does_not() {
+    let post = Post::new().await;
+    post.owe("ERP_COMPLETE", "a", json!({ "number": 1 })).await;
+    for (counted, begun) in [(false, "f"), (true, "t")] {
+        let due = post.runner().run(claim(1, MINUTE)).await.unwrap().remove(0);
+        let settlement = Settlement::Later {
+            why: "503".to_owned(),
+            wait: Duration::ZERO,
+            counted,
+            panicked: false,
+        };
+        let settle = Settle {
+            id: due.id,
+            lease_term: due.lease_term,
+            settlement,
+        };
+        assert!(post.runner().run(settle).await.unwrap());
+        assert_eq!(
+            post.text("SELECT left((first_attempt_at IS NOT NULL)::text, 1) FROM outbox")
+                .await,
+            begun
+        );
+    }
+}
+
+#[actix_rt::test]
 async fn a_delivery_that_takes_too_long_is_broken_off_and_tried_again() {
     let post = Post::with(|settings| settings.send_timeout = Duration::from_millis(50)).await;
     post.owe("ERP_COMPLETE", "a", json!({ "number": 1 })).await;

@@ -2,7 +2,7 @@
 //!
 //! The services are processes of their own that check signatures and refuse what the real ones refuse.
 
-use std::time::Duration;
+use std::{collections::BTreeSet, time::Duration};
 
 use serde_json::{Value, json};
 use tokio::time::{Instant, sleep};
@@ -145,6 +145,33 @@ async fn a_slip_is_shared_by_kakao_and_where_that_fails_by_text_message() {
     let slip = |line: &Value| text(line).contains("15000") && line["status"] == 200;
     let text = text(&sms.got(1, slip).await[0]);
     assert!(text.contains("WR") && text.contains("12가3001"), "{text}");
+}
+
+#[actix_web::test]
+async fn a_slip_reaches_its_recipient_by_text_message_while_kakao_is_down_for_long() {
+    let sms = StandIn::start("sms", &["--fail", "kakao-down=always"]);
+    let site = yard(&sms, &[&KAKAO, &[("delivery.breaker_rest", "30ms")]]).await;
+    let cab = Cab::new(&site, 1).await;
+    let record = cab.be_weighed(&site, &mut Clock::now()).await;
+    // More than it takes until Kakao counts as down, so that all but the first are tried by probes alone.
+    let owed = 12;
+    for number in 0..owed {
+        let share = json!({ "method": "kakao", "recipient": format!("010-1234-{:04}", 1000 + number) });
+        cab.post(&format!("/slip/{record}/share"), share).await.done();
+    }
+    let texts = sms
+        .got(owed, |line| line["status"] == 200 && text(line).contains("15000"))
+        .await;
+    let numbers: BTreeSet<String> = texts
+        .iter()
+        .map(|line| line["body"]["message"]["to"].to_string())
+        .collect();
+    assert_eq!(numbers.len(), owed, "one each: {texts:#?}");
+    assert_eq!(
+        site.count("SELECT count(*) FROM outbox WHERE kind = 'KAKAO_SLIP' AND state = 'DEAD'")
+            .await,
+        0
+    );
 }
 
 #[actix_web::test]

@@ -2,6 +2,8 @@
 //!
 //! FCM is a process of its own that speaks HTTP/2 and refuses what the real one refuses.
 
+mod again;
+
 use std::{collections::BTreeSet, time::Duration};
 
 use chrono::{DateTime, Utc};
@@ -129,6 +131,7 @@ async fn the_slip_is_pushed_when_the_truck_is_weighed() {
     assert_eq!(slip["data"]["record_id"], record.to_string());
     assert_eq!(slip["data"]["net_weight"], "15000");
     assert_eq!(slip["android"]["priority"], "NORMAL");
+    assert_eq!(slip["android"]["collapse_key"], format!("slip-{record}"));
 }
 
 #[actix_web::test]
@@ -335,12 +338,31 @@ async fn a_phone_belongs_to_whoever_signed_in_on_it_last_and_not_for_ever() {
 /// How many a second over one connection, and how long a call takes to FCM. A print, no judgement: figures of a debug build.
 #[actix_web::test]
 async fn many_pushes_share_one_connection() {
-    use weighbridge::{clients::fcm::Fcm, domain::push::Push};
+    use weighbridge::{
+        clients::fcm::Fcm,
+        domain::{
+            push::{Manner, SlipPayload},
+            wording::Language,
+        },
+    };
 
     let fcm = StandIn::start("fcm", &[]);
     let client = Fcm::new(&fcm.url(), &fcm.credentials(), PATIENCE).unwrap();
     let now = Utc::now();
-    let push = Push::position(1, vec![("ahead_count", "3".to_owned())], now);
+    let slip = SlipPayload {
+        record_id: 1,
+        driver_id: Some(1),
+        slip_number: Some("WR20260125001".to_owned()),
+        net_kg: None,
+    };
+    let push = slip.completed(
+        &Manner {
+            language: Language::Korean,
+            zone: chrono_tz::Asia::Seoul,
+            call_life: chrono::TimeDelta::minutes(2),
+        },
+        now,
+    );
     let many: Vec<Value> = (0..300)
         .map(|number| push.for_device(&format!("phone-{number}"), now))
         .collect();

@@ -3,6 +3,7 @@
 mod days;
 mod nodes;
 mod stand_in;
+mod tls;
 
 use std::time::{Duration, Instant};
 
@@ -187,6 +188,46 @@ async fn every_way_to_fail_is_survived_and_tried_again() {
             i64::try_from(ways.len()).unwrap() + 1,
         )
         .await;
+}
+
+/// OB-03: PostgreSQL keeps no NUL in JSON, and nobody a hundred kilobytes of remarks.
+#[actix_rt::test]
+async fn an_answer_that_cannot_be_kept_as_it_is_settles_its_message_all_the_same() {
+    let erp = ErpProcess::start(&[]);
+    let office = Office::start(&erp, &[]).await;
+    let site = &office.site;
+    let truck = site.truck("12가3456").await;
+    site.check_in(truck).await.done();
+    site.call_next(site.stations[0]).await.done();
+    erp.told("fail odd-answer");
+    site.weigh(site.stations[0], 15_990, &mut Clock::now()).await;
+    office
+        .until(
+            "SELECT count(*) FROM weigh_record WHERE erp_sent AND erp_response->>'receipt' = 'E-00000001' \
+             AND length(erp_response->>'remark') = 500",
+            1,
+        )
+        .await;
+    assert_eq!(effects(&erp.book().await, "repeated"), 0);
+}
+
+/// OB-03: whoever shows another's certificate is told nothing, not even our secret.
+#[actix_rt::test]
+async fn an_erp_whose_certificate_is_for_another_name_is_told_nothing_until_it_shows_its_own() {
+    let erp = ErpProcess::start(&[]);
+    let front = tls::Front::before(erp.address()).await;
+    let settings = front.settings();
+    let settings: Vec<(&str, &str)> = settings.iter().map(|(name, value)| (*name, value.as_str())).collect();
+    let office = Office::start(&erp, &settings).await;
+    owe_slips(&office.site, 1..=1).await;
+    let why = "SELECT count(*) FROM outbox WHERE state IN ('PENDING', 'LEASED') AND attempts > 0 AND last_error LIKE '%certificate not valid for name%'";
+    office.until(why, 1).await;
+    assert!(erp.book().await.is_empty(), "the stranger got nothing");
+    front.shows_its_own();
+    office
+        .until("SELECT count(*) FROM outbox WHERE state = 'SENT'", 1)
+        .await;
+    assert_eq!(effects(&erp.book().await, "applied"), 1);
 }
 
 /// OB-04, with rests of a tenth of a second for those of half a minute.

@@ -48,7 +48,8 @@ pub struct Common {
 /// A customer's ERP: our own contract (docs/erp-rest-v1.md), and signed requests in the manner of Douzone's Amaranth 10.
 ///
 /// Ways to fail: down, internal, unavailable (Retry-After 1), quota (Retry-After 7), timeout, slow (a byte a second), garbage,
-/// huge (10 GB), redirect, lost-answer, expired-tokens, no-token (where access tokens are given out), refused.
+/// huge (10 GB), redirect, lost-answer, odd-answer (100 kB with a NUL), expired-tokens, no-token
+/// (where access tokens are given out), refused.
 #[derive(Debug, clap::Args)]
 pub struct ErpArgs {
     #[command(flatten)]
@@ -86,8 +87,8 @@ pub struct FcmArgs {
 
 /// SOLAPI (text messages and 알림톡) and NAVER Cloud SENS (text messages).
 ///
-/// Ways to fail: unauthenticated, refused, no-template (an 알림톡 alone), quota (Retry-After 7), unavailable, internal,
-/// timeout, lost-answer.
+/// Ways to fail: unauthenticated, refused, no-template and kakao-down (an 알림톡 alone), quota (Retry-After 7), unavailable,
+/// internal, timeout, lost-answer.
 #[derive(Debug, clap::Args)]
 pub struct SmsArgs {
     #[command(flatten)]

@@ -104,11 +104,7 @@ fn write(folder: &Path, message: &Message) -> io::Result<String> {
 }
 
 fn name(message: &Message) -> String {
-    let kind = match message.subject {
-        Subject::Completed => "ERP_COMPLETE",
-        Subject::Voided => "ERP_VOID",
-        Subject::Closed => "ERP_CLOSE",
-    };
+    let kind = message.subject.kind().name();
     format!("weighbridge-{:012}-{kind}.csv", message.number)
 }
 

@@ -4,17 +4,19 @@
 //! It has no key by which it would know a message again, so what may have arrived is asked for before it is repeated.
 
 use base64::{Engine, engine::general_purpose::STANDARD};
-use hmac::{Hmac, KeyInit, Mac};
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Value, json};
-use sha2::Sha256;
 
 use super::{
     Message, Subject,
     over_http::{Call, Dialect, Stamp},
 };
-use crate::{clients::reply::Reply, config::ErpSettings, domain::delivery::Outcome};
+use crate::{
+    clients::reply::Reply,
+    config::ErpSettings,
+    domain::{delivery::Outcome, mac::hmac_sha256},
+};
 
 const PROCESS: &str = "weighbridge";
 /// Amaranth's word for a message that is wrong in itself; anything else that is not 0 may pass.
@@ -111,12 +113,7 @@ impl Dialect for Douzone {
 
 /// Base64 of HMAC-SHA-256.
 fn signature(key: &str, said: &str) -> String {
-    // A key of any length is one.
-    let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(key.as_bytes()) else {
-        return String::new();
-    };
-    mac.update(said.as_bytes());
-    STANDARD.encode(mac.finalize().into_bytes())
+    STANDARD.encode(hmac_sha256(key.as_bytes(), &[said.as_bytes()]))
 }
 
 #[cfg(test)]

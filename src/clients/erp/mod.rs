@@ -18,7 +18,7 @@ use uuid::Uuid;
 
 use crate::{
     config::{ErpKind, ErpSettings},
-    domain::delivery::Outcome,
+    domain::{delivery::Outcome, outbox::Kind},
 };
 
 /// The ERP cannot be spoken to, by a mistake in the settings.
@@ -75,13 +75,21 @@ pub fn of(settings: &ErpSettings) -> Result<Option<Arc<dyn Erp>>, ErpError> {
 }
 
 impl Subject {
-    /// By the kind of a row in the outbox.
-    pub fn of(kind: &str) -> Option<Self> {
+    /// Of a row in the outbox; none where an ERP is not told of its kind.
+    pub const fn of(kind: Kind) -> Option<Self> {
         match kind {
-            "ERP_COMPLETE" => Some(Self::Completed),
-            "ERP_VOID" => Some(Self::Voided),
-            "ERP_CLOSE" => Some(Self::Closed),
+            Kind::ErpComplete => Some(Self::Completed),
+            Kind::ErpVoid => Some(Self::Voided),
+            Kind::ErpClose => Some(Self::Closed),
             _ => None,
+        }
+    }
+
+    pub const fn kind(self) -> Kind {
+        match self {
+            Self::Completed => Kind::ErpComplete,
+            Self::Voided => Kind::ErpVoid,
+            Self::Closed => Kind::ErpClose,
         }
     }
 }

@@ -9,6 +9,8 @@ use chrono::{DateTime, Utc};
 use jsonwebtoken::{Algorithm, EncodingKey, Header, encode};
 use serde::{Deserialize, Serialize};
 
+use crate::config::destination_complaint;
+
 const SCOPE: &str = "https://www.googleapis.com/auth/firebase.messaging";
 /// The longest that Google takes.
 const LIFE: i64 = 3600;
@@ -66,6 +68,9 @@ impl Account {
         };
         let file: File =
             serde_json::from_slice(&text).map_err(|error| malformed(&format!("{:?} error", error.classify())))?;
+        if let Some(complaint) = destination_complaint("token_uri", &file.token_uri, None) {
+            return Err(malformed(&complaint));
+        }
         let key = EncodingKey::from_rsa_pem(file.private_key.as_bytes());
         Ok(Self {
             key: key.map_err(|_| malformed("private_key is no RSA key in PEM"))?,

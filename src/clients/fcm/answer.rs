@@ -24,7 +24,8 @@ pub enum Sent {
 
 /// Where FCM says that there is too much, and not for how long.
 const QUOTA_REFILLS: Duration = Duration::from_mins(1);
-const WAIT_AFTER_TROUBLE: Duration = Duration::from_secs(10);
+/// After no answer, or an error of FCM's own.
+pub const WAIT_AFTER_TROUBLE: Duration = Duration::from_secs(10);
 
 impl Sent {
     pub fn later(why: impl Into<String>, after: Option<Duration>) -> Self {

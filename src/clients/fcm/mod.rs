@@ -14,12 +14,12 @@ use serde_json::Value;
 
 use self::{
     account::{Account, AccountError},
-    answer::Sent,
+    answer::{Sent, WAIT_AFTER_TROUBLE},
 };
 use super::{
     http::{builder, words},
     reply,
-    token::{Granted, TokenCache},
+    token::{self, Granted, TokenCache},
 };
 
 /// The connection to FCM.
@@ -34,13 +34,11 @@ pub struct Fcm {
 #[derive(Deserialize)]
 struct Grant {
     access_token: String,
-    expires_in: u64,
+    expires_in: Option<Value>,
 }
 
 const GRANT: &str = "urn:ietf:params:oauth:grant-type:jwt-bearer";
 const UNAUTHORIZED: u16 = 401;
-/// The first retry after no answer, or after an error of FCM's own.
-const WAIT_AFTER_TROUBLE: Duration = Duration::from_secs(10);
 
 impl Fcm {
     /// Sends as the service account of `credentials`, the file that Google gives out. Nothing is sent yet.
@@ -113,7 +111,7 @@ impl Fcm {
             .map_err(|error| format!("no access token for FCM: its answer has {error}"))?;
         Ok(Granted {
             token: grant.access_token,
-            lives: Duration::from_secs(grant.expires_in),
+            lives: token::life(grant.expires_in.as_ref()),
         })
     }
 }

@@ -68,6 +68,9 @@ const TAKE_BACK: &str = "\
       last_error = 'its sender vanished: ' || lease_owner \
     WHERE destination = $1 AND state = 'LEASED' AND lease_until < now()";
 
+/// For how long a message is tried counts from its first attempt, without the time for which it was due and nobody took it:
+/// its destination was down, or this server.
+///
 /// Public, for the test that reads its plan. An array, for the planner takes it to be short; a join it prepares for a tenth
 /// of all that is due, by reading the whole table.
 pub const TAKE: &str = "\
@@ -78,7 +81,8 @@ pub const TAKE: &str = "\
                         AND e.id < o.id AND e.state IN ('PENDING', 'LEASED', 'DEAD')) \
       ORDER BY o.next_attempt_at, o.id LIMIT $2 FOR UPDATE OF o SKIP LOCKED) \
     UPDATE outbox SET state = 'LEASED', lease_owner = $3, lease_term = lease_term + 1, \
-      lease_until = now() + $4 * interval '1 millisecond', first_attempt_at = coalesce(first_attempt_at, now()) \
+      lease_until = now() + $4 * interval '1 millisecond', \
+      first_attempt_at = coalesce(first_attempt_at + (now() - next_attempt_at), now()) \
     WHERE id = ANY (ARRAY(SELECT id FROM due)) \
     RETURNING id, kind, idempotency_key, aggregate_key, payload, lease_term, attempts, panics, \
       (extract(epoch FROM now() - first_attempt_at) * 1000)::bigint AS tried_for_ms";

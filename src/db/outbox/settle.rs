@@ -40,9 +40,11 @@ struct Settled {
     payload: Value,
 }
 
+/// What was no more than a probe of a destination that is down begins its time anew.
 const SETTLE: &str = "\
     UPDATE outbox SET state = $3, last_error = $4, next_attempt_at = now() + $5 * interval '1 millisecond', \
       attempts = attempts + $6::integer, panics = panics + $7::integer, lease_owner = NULL, lease_until = NULL, \
+      first_attempt_at = CASE WHEN $3 = 'PENDING' AND $6 = 0 THEN NULL ELSE first_attempt_at END, \
       settled_at = CASE WHEN $3 IN ('SENT', 'DISCARDED') THEN now() END, \
       payload = CASE WHEN $3 IN ('SENT', 'DISCARDED') THEN payload - 'sealed' ELSE payload END \
     WHERE id = $1 AND state = 'LEASED' AND lease_term = $2 RETURNING kind, payload";

@@ -2,9 +2,11 @@
 //!
 //! - [`breaker`]: leaves a destination alone that is down
 //! - [`answer`]: what an HTTP answer says about a message
+//! - [`kept`]: others' words, made fit to be kept
 
 pub mod answer;
 pub mod breaker;
+mod kept;
 
 use std::time::Duration;
 
@@ -53,7 +55,7 @@ pub struct Tried {
     pub attempts: u32,
     /// How many of them broke the sender.
     pub panics: u32,
-    /// Since the first attempt, by the database's clock.
+    /// Since the first attempt, by the database's clock; without the time for which its destination was left alone.
     pub since: Duration,
 }
 
@@ -76,14 +78,20 @@ impl Patience {
     /// What becomes of a message after `outcome`.
     ///
     /// A failure that does not count (`counts`) is a probe of a destination that is down: it uses up no attempt, so an
-    /// outage kills no message however long it lasts. `chance` is between 0 and 1.
+    /// outage kills no message however long it lasts. `chance` is between 0 and 1. Others' words are made fit to be kept.
     pub fn settle(&self, outcome: Outcome, tried: Tried, counts: bool, chance: f64) -> Settlement {
         let (why, after, panicked) = match outcome {
-            Outcome::Sent { response } => return Settlement::Sent { response },
-            Outcome::NoLongerTrue { why } => return Settlement::Discarded { why },
-            Outcome::Dead { why } => return Settlement::Dead { why, panicked: false },
-            Outcome::Retry { why, after } => (why, after, false),
-            Outcome::Panicked { why } => (why, None, true),
+            Outcome::Sent { response } => {
+                let response = kept::answer(response);
+                return Settlement::Sent { response };
+            }
+            Outcome::NoLongerTrue { why } => return Settlement::Discarded { why: kept::words(&why) },
+            Outcome::Dead { why } => {
+                let (why, panicked) = (kept::words(&why), false);
+                return Settlement::Dead { why, panicked };
+            }
+            Outcome::Retry { why, after } => (kept::words(&why), after, false),
+            Outcome::Panicked { why } => (kept::words(&why), None, true),
         };
         if panicked && tried.panics + 1 >= PANICS {
             let why = format!("set aside: it broke its sender {PANICS} times, the last time: {why}");
@@ -94,7 +102,8 @@ impl Patience {
             let why = format!("given up after {} attempts: {why}", self.attempts);
             return Settlement::Dead { why, panicked };
         }
-        if counted && tried.since >= self.lifetime {
+        // One that has not failed yet while its destination was there has used up nothing of its time.
+        if counted && tried.attempts > 0 && tried.since >= self.lifetime {
             let hours = self.lifetime.as_secs_f64() / 3600.0;
             let why = format!("given up after {hours:.1} hours: {why}");
             return Settlement::Dead { why, panicked };
@@ -181,6 +190,7 @@ mod tests {
     #[test]
     fn a_message_is_given_up_after_25_attempts_or_72_hours_and_never_for_an_outage() {
         let old = Tried {
+            attempts: 1,
             since: Duration::from_hours(72),
             ..Tried::default()
         };
@@ -189,6 +199,11 @@ mod tests {
             let probe = failed(tried, false, 1.0);
             assert!(matches!(probe, Settlement::Later { counted: false, .. }), "{probe:?}");
         }
+        let first = Tried { attempts: 0, ..old };
+        assert!(matches!(
+            failed(first, true, 1.0),
+            Settlement::Later { counted: true, .. }
+        ));
         assert!(matches!(
             failed(after(23), true, 1.0),
             Settlement::Later { counted: true, .. }

@@ -23,7 +23,11 @@ use crate::{
         auth::Driver,
         code::{Code, FieldCode},
         error::ApiError,
-        queue::{ASK_WITHIN, Direction, changes::Nothing, chosen_site, line_of},
+        queue::{
+            ASK_WITHIN, Direction,
+            changes::{Nothing, Stage},
+            chosen_site, line_of,
+        },
         read::Body,
     },
 };
@@ -50,9 +54,6 @@ pub struct OwnCheckInForm {
 pub struct OwnCancelForm {
     reason: Option<String>,
 }
-
-/// What the handlers of this file need.
-pub type Stage = (Data<Handle<Repository>>, Data<Directory>);
 
 /// `GET /api/v1/mobile/queue/my`: `data` is null without an entry. One that missed its call, or that staff look at, is shown
 /// for a day.

@@ -42,7 +42,7 @@ pub struct MoveForm {
     after_id: Option<i64>,
 }
 
-/// What the handlers of this file need.
+/// What handlers need that change the line.
 pub type Stage = (Data<Handle<Repository>>, Data<Directory>);
 
 /// `POST /api/v1/queue/{id}/recall`: board and phone call once more, and the deadline begins anew. One that has missed its

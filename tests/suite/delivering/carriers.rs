@@ -100,6 +100,10 @@ impl Post {
         self.trees.lock().push(tree);
     }
 
+    pub async fn execute(&self, statements: &str) {
+        self.client.batch_execute(statements).await.unwrap();
+    }
+
     pub async fn text(&self, query: &str) -> String {
         self.client.query_one(query, &[]).await.unwrap().get(0)
     }

@@ -39,8 +39,13 @@ fn closing(term: i64, now: &str) -> CloseDays {
 }
 
 async fn closed(runner: &Runner, term: i64, now: &str) -> Vec<String> {
-    let closed = runner.run(closing(term, now)).await.unwrap().expect("it leads");
-    closed.iter().map(|Closed { day, .. }| day.to_string()).collect()
+    let closing = runner.run(closing(term, now)).await.unwrap().expect("it leads");
+    assert!(closing.failed.is_empty(), "{:?}", closing.failed);
+    closing
+        .closed
+        .iter()
+        .map(|Closed { day, .. }| day.to_string())
+        .collect()
 }
 
 /// The net of all closes, and of what they are made of.
@@ -145,9 +150,8 @@ async fn only_the_leader_closes_and_never_under_a_term_that_has_ended() {
         };
         assert!(next > term);
         let now = format!("2026-02-{:02}T15:40:00Z", round + 1);
-        assert_eq!(
-            runner.run(closing(term, &now)).await.unwrap(),
-            None,
+        assert!(
+            runner.run(closing(term, &now)).await.unwrap().is_none(),
             "its term has ended"
         );
         assert!(lead(&runner, leader, short).await.is_none(), "and it is not led twice");
@@ -221,6 +225,50 @@ async fn the_server_closes_the_days_that_are_over_and_the_erp_hears_of_it() {
         .unwrap();
     assert_eq!(close["body"]["totals"][0]["count"], 5, "{close}");
     assert_eq!(close["body"]["totals"][0]["net_kg"], "29952.5", "{close}");
+}
+
+#[actix_rt::test]
+async fn a_chore_that_fails_keeps_no_other_from_being_done() {
+    let erp = ErpProcess::start(&[]);
+    let office = Office::start(&erp, &[("leader.renew", "100ms")]).await;
+    let site = &office.site;
+    super::owe_slips(site, 1..=1).await;
+    // No partition can be made, nothing old can be removed, and the days of the first site are nonsense.
+    site.execute(
+        "ALTER FUNCTION ensure_weigh_record_partition RENAME TO gone; \
+         CREATE FUNCTION keep() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE 'not now'; END $$; \
+         CREATE TRIGGER keep BEFORE DELETE ON slip_share FOR EACH STATEMENT EXECUTE FUNCTION keep(); \
+         INSERT INTO site (name, slip_prefix) VALUES ('2공장', 'BB'); \
+         UPDATE outbox SET payload = payload || '{\"site_id\": 2}'; \
+         INSERT INTO outbox (kind, idempotency_key, aggregate_key, payload) \
+           VALUES ('ERP_VOID', gen_random_uuid(), 'x', '{\"site_id\": 1, \"day\": \"a day\"}')",
+    )
+    .await;
+    let restart = site
+        .post("/admin/actors/housekeeping/restart", json!({ "mode": "graceful" }))
+        .await;
+    restart.done();
+    office
+        .until(
+            "SELECT count(*) FROM day_close WHERE site_id = 2 AND day = '2026-01-25'",
+            1,
+        )
+        .await;
+    assert_eq!(site.count("SELECT count(*) FROM day_close WHERE site_id = 1").await, 0);
+    let metrics = weighbridge_sim::http::client()
+        .build()
+        .unwrap()
+        .get(format!("http://{}/metrics", site.address()))
+        .send()
+        .await
+        .unwrap()
+        .text()
+        .await
+        .unwrap();
+    for chore in ["months", "forgetting", "closing"] {
+        let counted = format!("chores_failed_total{{chore=\"{chore}\"}}");
+        assert!(metrics.contains(&counted), "{chore}: {metrics}");
+    }
 }
 
 #[actix_rt::test]

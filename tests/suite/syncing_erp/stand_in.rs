@@ -33,6 +33,11 @@ impl ErpProcess {
         settings
     }
 
+    /// `127.0.0.1:40123`
+    pub fn address(&self) -> String {
+        self.0.address.clone()
+    }
+
     /// A command to its control port.
     pub fn told(&self, command: &str) {
         self.0.told(command);

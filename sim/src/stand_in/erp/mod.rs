@@ -42,6 +42,8 @@ crate::failures! {
         Redirect = "redirect",
         /// It is done, and the answer is lost.
         LostAnswer = "lost-answer",
+        /// It is done, and the answer says so at great length, with a NUL in it.
+        OddAnswer = "odd-answer",
         /// All tokens have ended; a new one is given.
         ExpiredTokens = "expired-tokens",
         /// 503 where an access token is asked for.
@@ -53,6 +55,9 @@ crate::failures! {
 
 /// Where a redirect leads that must not be followed: the address by which clouds give out credentials.
 pub const FORBIDDEN: &str = "http://169.254.169.254/latest/meta-data/";
+
+/// Letters of a remark that nobody asked for.
+const ODD: usize = 100_000;
 
 /// What its clients are given.
 #[derive(Clone, Debug)]
@@ -115,6 +120,11 @@ impl Service for Erp {
             Failure::Huge => return Reply::Endless,
             Failure::Redirect => refusal(302, "FOUND", "over there").with("location", FORBIDDEN),
             Failure::LostAnswer => return Reply::BreakOff(self.answer(request)),
+            Failure::OddAnswer => {
+                let mut answer = self.answer(request);
+                answer.body["remark"] = json!("\0".repeat(ODD));
+                answer
+            }
             Failure::ExpiredTokens => {
                 self.tokens.end_all();
                 refusal(401, "TOKEN_EXPIRED", "the access token has ended")

@@ -26,6 +26,8 @@ crate::failures! {
         /// 429 with `Retry-After: 7`.
         Quota = "quota",
         Unavailable = "unavailable",
+        /// 503, of an 알림톡 alone.
+        KakaoDown = "kakao-down",
         Internal = "internal",
         /// It is never answered.
         Timeout = "timeout",
@@ -84,7 +86,7 @@ impl Service for Sms {
                 .json()
                 .is_some_and(|body| body["message"]["kakaoOptions"].is_object())
         };
-        how != Failure::NoTemplate || is_alimtalk()
+        !matches!(how, Failure::NoTemplate | Failure::KakaoDown) || is_alimtalk()
     }
 
     fn fail(&self, how: Failure, request: &Request) -> Reply {
@@ -96,7 +98,7 @@ impl Service for Sms {
             Failure::Refused => said(400, "ValidationError", "the message is refused"),
             Failure::NoTemplate => said(400, "TemplateNotFound", "the template is not approved"),
             Failure::Quota => said(429, "TooManyRequests", "too many requests").with("retry-after", "7"),
-            Failure::Unavailable => said(503, "ServiceUnavailable", "come again later"),
+            Failure::Unavailable | Failure::KakaoDown => said(503, "ServiceUnavailable", "come again later"),
             Failure::Internal => said(500, "InternalError", "an error of ours"),
             Failure::Timeout => return Reply::Silence,
             Failure::LostAnswer => return Reply::BreakOff(self.answer(request)),
