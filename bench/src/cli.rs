@@ -9,7 +9,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use weighbridge_bench::{
     backlog, day, decode, exit_code,
     figures::Measurement,
-    latency::{self, Extent},
+    latency::{self, Extent, calls},
     machine::Machine,
     stage::Stage,
     weighing,
@@ -18,11 +18,12 @@ use weighbridge_sim::run::folder;
 
 const TEACH: &str = "\
 Start with `weighbridge-bench all`, or `make bench`, which builds the release binaries before. Nothing else is needed: the
-bench starts `weighbridge serve` with its private PostgreSQL and `weighbridge-edge`, which lie beside it, in a folder of its
+bench starts `weighbridge serve` with its private PostgreSQL, `weighbridge-edge` and `weighbridge-sim`, which lie beside it, in a folder of its
 own, and ends and removes all of it, also on Ctrl-C.
 
   weighbridge-bench all --json bench.json
   weighbridge-bench latency --seconds 60 --trucks 100
+  weighbridge-bench calls --calls 200
   weighbridge-bench decode
   weighbridge-bench day --days 50
 
@@ -55,6 +56,8 @@ enum Command {
     All(AllArgs),
     /// From an indicator's cable to a screen, and from a settled truck to its weighing on a screen
     Latency(LatencyArgs),
+    /// From a driver's call to a screen, to the board and to FCM, and pushes a second
+    Calls(CallsArgs),
     /// Weighings a second, and what one costs
     Weighing(WeighingArgs),
     /// Events a second from an edge that was cut off
@@ -70,6 +73,8 @@ struct AllArgs {
     #[command(flatten)]
     latency: LatencyArgs,
     #[command(flatten)]
+    calls: CallsArgs,
+    #[command(flatten)]
     weighing: WeighingArgs,
     #[command(flatten)]
     backlog: BacklogArgs,
@@ -83,6 +88,16 @@ struct LatencyArgs {
     /// How many trucks are weighed, one after the other
     #[arg(long, default_value_t = 40, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=10_000))]
     trucks: u32,
+}
+
+#[derive(Clone, Copy, Debug, Args)]
+struct CallsArgs {
+    /// How many drivers are called, one after the other
+    #[arg(long, default_value_t = 120, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    calls: u32,
+    /// How many pushes are sent over one connection
+    #[arg(long, default_value_t = 5000, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    pushes: u32,
 }
 
 #[derive(Clone, Copy, Debug, Args)]
@@ -188,12 +203,14 @@ async fn report(cli: &Cli, stage: &mut Stage) -> anyhow::Result<()> {
 async fn measure(command: &Command, stage: &mut Stage) -> anyhow::Result<Vec<Measurement>> {
     match command {
         Command::Latency(args) => latency::measure(stage, args.extent()).await,
+        Command::Calls(args) => calls::measure(stage, args.extent()).await,
         Command::Weighing(args) => weighing::measure(stage, args.weighings.try_into()?).await,
         Command::Backlog(args) => backlogs(stage, args).await,
         Command::Decode => decode::measure(true),
         Command::Day(args) => Ok(day::measure(args.spec())),
         Command::All(args) => {
             let mut all = latency::measure(stage, args.latency.extent()).await?;
+            all.extend(calls::measure(stage, args.calls.extent()).await?);
             all.extend(weighing::measure(stage, args.weighing.weighings.try_into()?).await?);
             all.extend(backlogs(stage, &args.backlog).await?);
             all.extend(decode::measure(false)?);
@@ -216,6 +233,15 @@ async fn backlogs(stage: &mut Stage, args: &BacklogArgs) -> anyhow::Result<Vec<M
     let mut all = backlog::measure(stage, args.events.try_into()?).await?;
     all.push(latency::catching_up::measure(stage, args.file.try_into()?).await?);
     Ok(all)
+}
+
+impl CallsArgs {
+    const fn extent(self) -> calls::Extent {
+        calls::Extent {
+            calls: self.calls,
+            pushes: self.pushes,
+        }
+    }
 }
 
 impl LatencyArgs {

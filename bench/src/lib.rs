@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! latency    a weight's way from an indicator's cable to a screen, and a weighing's
+//! calls      a call's way to a screen, to the board and to a phone, and pushes over one connection
 //! weighing   how many weighings a server completes, and what one costs
 //! backlog    how fast an edge that was cut off delivers what it kept
 //! day        how well drivers are told how long they will wait, on simulated days without a server

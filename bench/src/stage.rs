@@ -31,7 +31,17 @@ pub struct Stage {
     pub programs: Programs,
     /// The version of PostgreSQL, once a server was started.
     pub postgresql: Option<String>,
+    /// Where a server pushes to that is started from now on.
+    firebase: Option<Firebase>,
     running: Vec<Running>,
+}
+
+/// A stand-in for Firebase that runs.
+#[derive(Clone, Debug)]
+pub struct Firebase {
+    pub address: String,
+    /// The service account's file.
+    pub credentials: PathBuf,
 }
 
 /// How a program is started.
@@ -67,9 +77,13 @@ struct Running {
 }
 
 /// The names of the programs, and so of what a killed run may have left.
-const NAMES: [&str; 2] = ["edge", "server"];
+const NAMES: [&str; 3] = ["edge", "server", FIREBASE];
+const FIREBASE: &str = "fcm";
+const CREDENTIALS: &str = "fcm-credentials.json";
 /// What lies in the folder beside the programs' data; ports of a run that was killed too.
-const FILES: [&str; 8] = [
+const FILES: [&str; 10] = [
+    CREDENTIALS,
+    "fcm.log",
     "edge.log",
     "server.log",
     "edge.toml",
@@ -88,6 +102,7 @@ impl Stage {
             folder: Folder::open(path)?,
             programs: Programs::beside_this()?,
             postgresql: None,
+            firebase: None,
             running: Vec::new(),
         };
         for name in NAMES {
@@ -121,15 +136,53 @@ impl Stage {
             name: "server",
             path: &server,
             arguments: vec!["serve".to_owned()],
-            environment: vec![
-                ("WEIGHBRIDGE__DATA_DIR", self.server_data().display().to_string()),
-                ("WEIGHBRIDGE__SERVER__LISTEN", "127.0.0.1:0".to_owned()),
-                ("WEIGHBRIDGE__BOOTSTRAP__ADMIN_LOGIN", login.login_id),
-                ("WEIGHBRIDGE__BOOTSTRAP__ADMIN_PASSWORD", login.password),
-                ("WEIGHBRIDGE__RATE_LIMIT__REQUESTS", "0".to_owned()),
-            ],
+            environment: [
+                self.pushing(),
+                vec![
+                    ("WEIGHBRIDGE__DATA_DIR", self.server_data().display().to_string()),
+                    ("WEIGHBRIDGE__SERVER__LISTEN", "127.0.0.1:0".to_owned()),
+                    ("WEIGHBRIDGE__BOOTSTRAP__ADMIN_LOGIN", login.login_id),
+                    ("WEIGHBRIDGE__BOOTSTRAP__ADMIN_PASSWORD", login.password),
+                    ("WEIGHBRIDGE__RATE_LIMIT__REQUESTS", "0".to_owned()),
+                ],
+            ]
+            .concat(),
         })
         .await
+    }
+
+    /// Starts `weighbridge-sim fcm`; a server that is started from now on, until all is struck, pushes there.
+    pub async fn start_firebase(&mut self) -> anyhow::Result<Firebase> {
+        let credentials = self.path().join(CREDENTIALS);
+        let program = self.programs.sim.clone();
+        let ready = self
+            .start(Start {
+                name: FIREBASE,
+                path: &program,
+                arguments: vec![
+                    FIREBASE.to_owned(),
+                    "--credentials".to_owned(),
+                    credentials.display().to_string(),
+                ],
+                environment: Vec::new(),
+            })
+            .await?;
+        let firebase = Firebase {
+            address: ready.address,
+            credentials,
+        };
+        self.firebase = Some(firebase.clone());
+        Ok(firebase)
+    }
+
+    fn pushing(&self) -> Vec<(&'static str, String)> {
+        let Some(Firebase { address, credentials }) = &self.firebase else {
+            return Vec::new();
+        };
+        vec![
+            ("WEIGHBRIDGE__FCM__BASE_URL", format!("http://{address}")),
+            ("WEIGHBRIDGE__FCM__CREDENTIALS_FILE", credentials.display().to_string()),
+        ]
     }
 
     /// Starts a program, and waits until it is ready.
@@ -162,6 +215,7 @@ impl Stage {
 
     /// Ends the programs, the last one first, and removes what they wrote.
     pub async fn strike(&mut self) -> anyhow::Result<()> {
+        self.firebase = None;
         while let Some(Running { mut child, pid_file }) = self.running.pop() {
             // The child is ours: waiting for it takes its last trace from the table of processes.
             let (ended, _) = tokio::join!(pid_file.end(), child.wait());

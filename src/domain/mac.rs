@@ -25,11 +25,11 @@ mod tests {
 
     #[track_caller]
     fn check(key: &[u8], parts: &[&[u8]], expect: &str) {
-        let hex: String = hmac_sha256(key, parts)
-            .iter()
-            .map(|byte| format!("{byte:02x}"))
-            .collect();
-        assert_eq!(hex, expect);
+        let bytes = (0..expect.len())
+            .step_by(2)
+            .map(|at| u8::from_str_radix(&expect[at..at + 2], 16));
+        let expect: Vec<u8> = bytes.collect::<Result<_, _>>().unwrap();
+        assert_eq!(hmac_sha256(key, parts).to_vec(), expect);
     }
 
     #[test]

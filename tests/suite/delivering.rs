@@ -219,6 +219,30 @@ async fn a_destination_that_is_down_is_asked_now_and_then_and_no_attempt_is_used
 }
 
 #[actix_rt::test]
+async fn messages_that_failed_together_do_not_come_back_together() {
+    let post = Post::with(|settings| {
+        settings.first_pause = Duration::from_hours(1);
+        settings.longest_pause = Duration::from_hours(1);
+    })
+    .await;
+    for number in 0..24 {
+        post.owe("ERP_COMPLETE", &format!("slip {number}"), json!({ "number": number }))
+            .await;
+    }
+    let carrier = Porter::that(|_, _| Outcome::Retry {
+        why: "503".to_owned(),
+        after: None,
+    });
+    post.courier(&carrier);
+    post.until("SELECT count(*) FROM outbox WHERE last_error = '503'", 24)
+        .await;
+    // Drawn from an hour, so that 24 of them lie within ten minutes once in 10^16 runs.
+    let spread = "SELECT (max(next_attempt_at) - min(next_attempt_at) > interval '10 min' \
+                  AND max(next_attempt_at) <= now() + interval '1 h')::text FROM outbox";
+    assert_eq!(post.text(spread).await, "true");
+}
+
+#[actix_rt::test]
 async fn an_outage_uses_up_nothing_of_the_time_for_which_a_message_is_tried() {
     let post = Post::with(|settings| settings.lifetime = Duration::from_hours(72)).await;
     for name in ["probed", "waited", "tried"] {

@@ -3,14 +3,17 @@
 mod days;
 mod nodes;
 mod stand_in;
-mod tls;
 
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
-use self::stand_in::{ErpProcess, Office, owe_slips, slip};
-use crate::support::site::Clock;
+use self::stand_in::{ErpProcess, Office, owe_slips};
+use crate::support::{
+    owed::{row, slip, void_row},
+    site::Clock,
+    tls,
+};
 
 #[actix_rt::test]
 async fn a_weighing_reaches_the_erp_with_all_that_it_needs_and_its_answer_is_on_the_record() {
@@ -276,9 +279,9 @@ async fn corrections_and_voids_come_in_the_order_in_which_they_were_made() {
                 (revision > 1).then(|| slip(number * 10 + revision - 1)),
             );
             if let Some(replaced) = &replaces {
-                rows.push_str(&stand_in::void_row(replaced, revision - 1, &slip(number * 10 + 1)));
+                rows.push_str(&void_row(replaced, revision - 1, &slip(number * 10 + 1)));
             }
-            rows.push_str(&stand_in::row(
+            rows.push_str(&row(
                 &slip_number,
                 revision,
                 replaces.as_deref(),

@@ -30,6 +30,16 @@
 //! | SF-18 | serial lines are pulled, and carry noise | [`lines`] |
 //! | SF-19 | the edge's file, or the other end of the link, is of another version | [`versions`] |
 //! | DAY | nothing: a whole working day, from check-in to the ERP | [`whole_day`] |
+//! | OB-01 | two servers are killed while they tell the ERP | [`outbox`] |
+//! | OB-02 | the ERP's answers are lost | [`outbox`] |
+//! | OB-03 | it fails in every way, and another shows a certificate in its place | [`outbox`] |
+//! | OB-04 | it is down, and thousands wait | [`outbox`] |
+//! | OB-05 | it refuses one message | [`outbox`] |
+//! | OB-06 | slips are corrected again and again | [`outbox`] |
+//! | OB-07 | a server sleeps through its lease | [`outbox`] |
+//! | OB-08 | the leader is stopped and cut off while it closes days | [`outbox`] |
+//! | OB-09 | drivers cancel in the instant of their call | [`outbox`] |
+//! | OB-10 | FCM answers with every error that it has | [`outbox`] |
 
 #![allow(
     clippy::unwrap_used,
@@ -41,14 +51,18 @@ mod backlog;
 mod clocks;
 mod damages;
 mod disks;
-#[path = "../suite/support/folder.rs"]
-mod folder;
 mod frame;
 mod images;
 mod killing;
 mod lines;
 mod network;
+mod outbox;
 mod restoring;
+#[path = "../suite/support/mod.rs"]
+#[allow(dead_code, reason = "the suite needs more of it")]
+mod support;
 mod versions;
 mod whole_day;
 mod yard;
+
+use support::folder;

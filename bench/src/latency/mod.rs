@@ -2,8 +2,10 @@
 //!
 //! - [`indicator`]: the indicators, one task each, on ptys
 //! - [`trucks`]: weighings, one after the other
+//! - [`calls`]: who sees a call, and when
 //! - [`catching_up`]: an edge drains its file while its yard goes on
 
+pub mod calls;
 pub mod catching_up;
 mod indicator;
 mod trucks;

@@ -114,7 +114,7 @@ impl Programs {
         Ok(Self {
             server: beside("weighbridge")?,
             edge: beside("weighbridge-edge")?,
-            sim: this.clone(),
+            sim: beside("weighbridge-sim")?,
         })
     }
 }

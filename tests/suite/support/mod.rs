@@ -5,15 +5,21 @@
 //! - [`folder`]: a folder of its own, which others may enter
 //! - [`line`]: a waiting line, changed from two nodes
 //! - [`link`]: an edge's end of the link to that server
+//! - [`node`]: a server as a process of its own
+//! - [`owed`]: slips that are owed to an ERP
 //! - [`server`]: a whole server, and a client that speaks to it
 //! - [`site`]: stations, trucks and drivers on that server
 //! - [`stand_in`]: the services of others
+//! - [`tls`]: TLS before one of them
 
 pub mod cab;
 pub mod database;
 pub mod folder;
 pub mod line;
 pub mod link;
+pub mod node;
+pub mod owed;
 pub mod server;
 pub mod site;
 pub mod stand_in;
+pub mod tls;

@@ -1,118 +1,26 @@
 //! Two servers on one database, killed and stopped while they send.
 
-use std::{
-    path::PathBuf,
-    process::{Child, Command, Stdio},
-    time::{Duration, Instant},
-};
+use std::time::{Duration, Instant};
 
-use nix::{
-    sys::signal::{Signal, kill},
-    unistd::Pid,
-};
-use secrecy::ExposeSecret;
+use nix::sys::signal::Signal;
 use serde_json::Value;
-use weighbridge_sim::http::client;
 
 use super::{
     effects,
-    stand_in::{ErpProcess, HASTE, row, slip, until},
+    stand_in::{ErpProcess, HASTE},
 };
-use crate::support::{database::Database, folder::Folder};
+use crate::support::{
+    database::Database,
+    folder::Folder,
+    node::Node,
+    owed::{row, slip, until},
+};
 
-/// A server that can be killed and stopped.
-struct Node {
-    child: Child,
-    folder: PathBuf,
-    environment: Vec<(String, String)>,
-}
-
-impl Node {
-    fn start(folder: &Folder, name: &str, database: &Database, erp: &ErpProcess, more: &[(&str, &str)]) -> Self {
-        let folder = folder.path().join(name);
-        std::fs::create_dir(&folder).unwrap();
-        let mut settings: Vec<(&str, String)> = vec![
-            ("data_dir", folder.display().to_string()),
-            ("database.url", database.url().expose_secret().to_owned()),
-            ("database.pool", "4".to_owned()),
-            ("server.listen", "127.0.0.1:0".to_owned()),
-            ("server.workers", "1".to_owned()),
-            ("telemetry.log", "warn".to_owned()),
-        ];
-        settings.extend(erp.settings());
-        settings.extend(
-            HASTE
-                .iter()
-                .chain(more)
-                .map(|(name, value)| (*name, (*value).to_owned())),
-        );
-        let variable = |(name, value): (&str, String)| {
-            (
-                format!("WEIGHBRIDGE__{}", name.to_uppercase().replace('.', "__")),
-                value,
-            )
-        };
-        let environment: Vec<_> = settings.into_iter().map(variable).collect();
-        Self {
-            child: spawn(&folder, &environment),
-            folder,
-            environment,
-        }
-    }
-
-    fn kill_and_start(&mut self) {
-        self.child.kill().unwrap();
-        self.child.wait().unwrap();
-        self.child = spawn(&self.folder, &self.environment);
-    }
-
-    fn signal(&self, signal: Signal) {
-        kill(Pid::from_raw(self.child.id().cast_signed()), signal).unwrap();
-    }
-
-    /// A counter of its metrics.
-    async fn counted(&self, counter: &str) -> u64 {
-        let out = std::fs::read_to_string(self.folder.join("out")).unwrap();
-        let address = out.lines().last().and_then(|line| line.split_once("addr=")).unwrap().1;
-        let address = address.split_whitespace().next().unwrap();
-        let text = client()
-            .build()
-            .unwrap()
-            .get(format!("http://{address}/metrics"))
-            .send()
-            .await
-            .unwrap()
-            .text()
-            .await
-            .unwrap();
-        let line = text.lines().find(|line| line.starts_with(counter));
-        line.and_then(|line| line.rsplit_once(' ')?.1.parse().ok()).unwrap_or(0)
-    }
-}
-
-impl Drop for Node {
-    fn drop(&mut self) {
-        self.child.kill().unwrap();
-        self.child.wait().unwrap();
-    }
-}
-
-fn spawn(folder: &std::path::Path, environment: &[(String, String)]) -> Child {
-    let file = |name: &str| {
-        std::fs::File::options()
-            .create(true)
-            .append(true)
-            .open(folder.join(name))
-            .unwrap()
-    };
-    Command::new(env!("CARGO_BIN_EXE_weighbridge"))
-        .arg("serve")
-        .envs(environment.iter().map(|(name, value)| (name, value)))
-        .stdin(Stdio::null())
-        .stdout(file("out"))
-        .stderr(file("log"))
-        .spawn()
-        .unwrap()
+fn node(folder: &Folder, name: &str, database: &Database, erp: &ErpProcess, more: &[(&str, &str)]) -> Node {
+    let told = erp.settings();
+    let told = told.iter().map(|(name, value)| (*name, value.as_str()));
+    let settings: Vec<(&str, &str)> = told.chain(HASTE).chain(more.iter().copied()).collect();
+    Node::start(folder, name, database, &settings)
 }
 
 async fn owe(client: &tokio_postgres::Client, count: usize) {
@@ -129,7 +37,7 @@ async fn each_weighing_reaches_the_erp_once_though_both_servers_are_killed_again
     let (database, folder) = (Database::new(), Folder::new());
     let erp = ErpProcess::start(&["--delay", "50"]);
     let short = [("delivery.lease", "2s"), ("delivery.send_timeout", "1s")];
-    let mut nodes = ["a", "b"].map(|name| Node::start(&folder, name, &database, &erp, &short));
+    let mut nodes = ["a", "b"].map(|name| node(&folder, name, &database, &erp, &short));
     let client = database.connect().await;
     owe(&client, usize::try_from(SLIPS).unwrap()).await;
     // Each kill finds the work under way: it comes after twenty more have arrived.
@@ -182,7 +90,7 @@ async fn a_server_that_sleeps_through_its_lease_settles_nothing_when_it_wakes() 
     let (database, folder) = (Database::new(), Folder::new());
     let erp = ErpProcess::start(&["--delay", "300"]);
     let short = [("delivery.lease", "1200ms"), ("delivery.send_timeout", "1s")];
-    let sleeper = Node::start(&folder, "a", &database, &erp, &short);
+    let sleeper = node(&folder, "a", &database, &erp, &short);
     let client = database.connect().await;
     until(&client, "SELECT count(*) FROM site", 1).await;
     owe(&client, 1).await;
@@ -192,7 +100,7 @@ async fn a_server_that_sleeps_through_its_lease_settles_nothing_when_it_wakes() 
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
     sleeper.signal(Signal::SIGSTOP);
-    let _other = Node::start(&folder, "b", &database, &erp, &short);
+    let _other = node(&folder, "b", &database, &erp, &short);
     let stopped_at = Instant::now();
     until(
         &client,
@@ -210,6 +118,98 @@ async fn a_server_that_sleeps_through_its_lease_settles_nothing_when_it_wakes() 
     assert_eq!(row_of(&client).await, before, "not one byte of the row");
     let book = weighings(erp.book().await);
     assert_eq!((effects(&book, "applied"), effects(&book, "repeated")), (1, 1));
+}
+
+/// OB-08: the leader is killed, stopped, or loses its connections, in the middle of its work.
+#[actix_rt::test]
+async fn each_day_is_closed_once_by_one_leader_after_another_whatever_becomes_of_them() {
+    const DAYS: i64 = 60;
+    let (database, folder) = (Database::new(), Folder::new());
+    let erp = ErpProcess::start(&[]);
+    let client = database.connect().await;
+    // A close takes its time, so that its leader falls in the middle of one.
+    let slowly = "CREATE FUNCTION slowly() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN PERFORM pg_sleep(0.05); RETURN NULL; END $$; \
+         CREATE TRIGGER slowly AFTER INSERT ON day_close FOR EACH ROW EXECUTE FUNCTION slowly()";
+    client.batch_execute(slowly).await.unwrap();
+    client.batch_execute(&row(&slip(1), 1, None, &slip(1))).await.unwrap();
+    let first = format!(
+        "UPDATE outbox SET payload = payload || jsonb_build_object('day', \
+         ((now() - interval '30 minutes') AT TIME ZONE 'Asia/Seoul')::date - {DAYS})"
+    );
+    client.batch_execute(&first).await.unwrap();
+    let short = [
+        ("leader.lease", "1s"),
+        ("leader.renew", "200ms"),
+        ("delivery.lease", "2s"),
+        ("delivery.send_timeout", "1s"),
+    ];
+    let mut nodes = ["a", "b"].map(|name| node(&folder, name, &database, &erp, &short));
+    let (mut falls, mut next) = (0, 5);
+    while next < DAYS {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+        if closed(&client).await < next {
+            continue;
+        }
+        let holder: String = client
+            .query_one("SELECT holder FROM leader_lease", &[])
+            .await
+            .unwrap()
+            .get(0);
+        let leader = nodes
+            .iter_mut()
+            .find(|node| holder.contains(&format!("-{}-", node.pid())));
+        match (leader, falls % 3) {
+            (Some(leader), 0) => leader.kill_and_start(),
+            (Some(leader), 1) => {
+                leader.signal(Signal::SIGSTOP);
+                tokio::time::sleep(Duration::from_millis(1500)).await;
+                leader.signal(Signal::SIGCONT);
+            }
+            _ => {
+                let cut = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity \
+                           WHERE datname = current_database() AND pid <> pg_backend_pid()";
+                client.execute(cut, &[]).await.unwrap();
+            }
+        }
+        falls += 1;
+        next = closed(&client).await + 8;
+    }
+    assert!(falls >= 5, "{falls} falls while days were closed");
+    until(
+        &client,
+        "SELECT count(*) FROM outbox WHERE kind = 'ERP_CLOSE' AND state = 'SENT'",
+        DAYS,
+    )
+    .await;
+    let history = "SELECT count(*), count(DISTINCT day), count(DISTINCT term), \
+         count(*) FILTER (WHERE term < before) FROM \
+         (SELECT day, term, max(term) OVER (ORDER BY id ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS before FROM day_close) AS d";
+    let history = client.query_one(history, &[]).await.unwrap();
+    let [days, distinct, terms, overlaps]: [i64; 4] = std::array::from_fn(|column| history.get(column));
+    assert_eq!(
+        (days, distinct, overlaps),
+        (DAYS, DAYS, 0),
+        "each day once, and no term after a later one"
+    );
+    assert!(terms >= 3, "one leader after another: {terms} terms");
+    let book = erp.book().await;
+    let closes = |effect: &str| {
+        let of_close = book.iter().filter(|line| line["note"]["subject"] == "Close");
+        of_close.filter(|line| line["note"]["effect"] == effect).count()
+    };
+    assert_eq!((closes("applied"), closes("mismatch")), (60, 0));
+    eprintln!(
+        "{falls} falls, {terms} terms, {} closes told twice under their keys",
+        closes("repeated")
+    );
+}
+
+async fn closed(client: &tokio_postgres::Client) -> i64 {
+    client
+        .query_one("SELECT count(*) FROM day_close", &[])
+        .await
+        .unwrap()
+        .get(0)
 }
 
 async fn row_of(client: &tokio_postgres::Client) -> String {

@@ -1,4 +1,4 @@
-//! TLS before the ERP, with its own certificate or with another's; both are vouched for by an authority that the server knows.
+//! TLS before a stand-in, with its own certificate or with another's; both are vouched for by an authority that the server knows.
 
 use std::{
     fs,
@@ -17,7 +17,7 @@ use tokio::{
 };
 use tokio_rustls::TlsAcceptor;
 
-use crate::support::folder::Folder;
+use super::folder::Folder;
 
 /// Dropping it closes it.
 #[derive(Debug)]

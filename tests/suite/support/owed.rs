@@ -1,0 +1,64 @@
+//! Slips that are owed to an ERP, written past the server, and a wait for what becomes of them.
+
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+
+const WITHIN: Duration = Duration::from_secs(30);
+
+/// Asks until the query's number is this.
+pub async fn until(client: &tokio_postgres::Client, query: &str, expected: i64) {
+    until_within(client, query, expected, WITHIN).await;
+}
+
+/// The same, with more patience.
+pub async fn until_within(client: &tokio_postgres::Client, query: &str, expected: i64, within: Duration) {
+    let deadline = Instant::now() + within;
+    loop {
+        let found: i64 = client.query_one(query, &[]).await.unwrap().get(0);
+        if found == expected {
+            return;
+        }
+        if Instant::now() > deadline {
+            let told =
+                "SELECT coalesce(string_agg(DISTINCT state || ' ' || coalesce(last_error, ''), ' | '), '') FROM outbox";
+            let told: String = client.query_one(told, &[]).await.unwrap().get(0);
+            panic!("{found}, expected {expected}: {query}; {told}");
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+}
+
+/// `WR20260125007`
+pub fn slip(number: usize) -> String {
+    format!("WR20260125{number:03}")
+}
+
+/// The statement that owes a completion.
+pub fn row(slip_number: &str, revision: usize, replaces: Option<&str>, first: &str) -> String {
+    let payload = json!({
+        "record_id": 1, "site_id": 1, "day": "2026-01-25", "slip_number": slip_number, "revision": revision,
+        "replaces": replaces, "weighed_at": "2026-01-25T05:30:00.000Z", "station_id": 1, "station_name": "1",
+        "vehicle_id": 1, "vehicle_plate": "12가3456", "driver_id": null, "driver_name": null, "company_name": null,
+        "product_id": null, "product_code": "P1", "product_name": null, "customer_id": null, "customer_code": null,
+        "customer_name": null, "direction": "OUT", "gross_kg": "15990.5", "tare_kg": "10000", "net_kg": "5990.5",
+        "first_weighed_at": null, "second_weighed_at": null, "manual": false,
+    });
+    insert("ERP_COMPLETE", first, &payload)
+}
+
+/// The statement that owes a void.
+pub fn void_row(slip_number: &str, revision: usize, first: &str) -> String {
+    let payload = json!({
+        "record_id": 1, "site_id": 1, "day": "2026-01-25", "slip_number": slip_number, "revision": revision,
+        "weighed_at": "2026-01-25T05:30:00.000Z", "voided_at": "2026-01-25T06:30:00.000Z", "reason": "정정",
+        "product_code": "P1", "customer_code": null, "direction": "OUT", "gross_kg": "15990.5", "tare_kg": "10000", "net_kg": "5990.5",
+    });
+    insert("ERP_VOID", first, &payload)
+}
+
+fn insert(kind: &str, first: &str, payload: &Value) -> String {
+    format!(
+        "INSERT INTO outbox (kind, idempotency_key, aggregate_key, payload) VALUES ('{kind}', gen_random_uuid(), '{first}', '{payload}');"
+    )
+}
