@@ -153,6 +153,11 @@ impl Chores {
             }
             let pause = match self.work(*chore, term).await {
                 Ok(()) => chore.every(),
+                // The database was away, and may be back when the lease is renewed.
+                Err(error) if error.is_passing() => {
+                    warn!("the chore {} is put off: {error}", chore.name());
+                    Duration::ZERO
+                }
                 Err(error) => {
                     failed(*chore, &error.to_string());
                     chore.every().min(AFTER_FAILURE)
