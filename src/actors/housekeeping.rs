@@ -103,8 +103,8 @@ impl Housekeeping {
     }
 
     fn go_round(&mut self, context: &mut Context<Self>) {
-        let (chores, due) = (Arc::clone(&self.chores), self.due);
-        let round = async move { chores.round(due).await };
+        let (chores, due, leads) = (Arc::clone(&self.chores), self.due, self.leads);
+        let round = async move { chores.round(due, leads).await };
         context.spawn(round.into_actor(self).map(|went, keeper, context| {
             match went {
                 Ok((leads, due)) => {
@@ -134,8 +134,8 @@ impl Housekeeping {
 }
 
 impl Chores {
-    /// Renews the lease, and does what is due while it can be trusted.
-    async fn round(&self, mut due: Due) -> Result<(Leads, Due), DbError> {
+    /// Renews the lease, and does what is due while it can be trusted. In a new term everything is.
+    async fn round(&self, mut due: Due, before: Option<Leads>) -> Result<(Leads, Due), DbError> {
         let asked_at = Instant::now();
         let lease = self.settings.lease;
         let take = TakeLease {
@@ -146,9 +146,10 @@ impl Chores {
             return Ok((Leads::Elsewhere, due));
         };
         let trusted_until = asked_at + lease.saturating_sub(MARGIN.min(lease / 4));
+        let is_new = before != Some(Leads::Here(term));
         for (chore, at) in &mut due {
             let now = Instant::now();
-            if *at > now || now >= trusted_until {
+            if (*at > now && !is_new) || now >= trusted_until {
                 continue;
             }
             let pause = match self.work(*chore, term).await {
