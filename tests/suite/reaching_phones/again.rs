@@ -33,7 +33,7 @@ async fn failed_once(site: &Site, why: &str) {
 #[actix_web::test]
 async fn who_has_a_push_does_not_get_it_again_because_fcm_is_silent_on_another_device() {
     let fcm = StandIn::start("fcm", &[]);
-    let site = yard(&fcm, &[("delivery.send_timeout", "2s")]).await;
+    let site = yard(&fcm, &[("delivery.send_timeout", "6s")]).await;
     let cab = Cab::new(&site, 1).await;
     let second = cab.on_second_device().await;
     cab.tell_token("phone-one").await;
