@@ -10,7 +10,10 @@ use tokio_tungstenite::{
     tungstenite::{Message, client::IntoClientRequest},
 };
 
-use crate::support::{link::Link, site::Site};
+use crate::support::{
+    link::Link,
+    site::{Clock, Site},
+};
 
 const PATIENCE: Duration = Duration::from_secs(10);
 
@@ -98,6 +101,22 @@ async fn a_call_a_recall_and_a_withdrawn_call_are_on_screen_and_board_at_once() 
         shown[5] < Duration::from_millis(500) && on_board[5] < Duration::from_millis(500),
         "{shown:?} {on_board:?}"
     );
+}
+
+#[tokio::test]
+async fn a_station_calls_by_itself_only_while_its_indicator_is_heard() {
+    let site = Site::new().await;
+    let station = site.stations[0];
+    let path = format!("/stations/{station}");
+    site.put(&path, json!({ "calling": "AUTO" })).await.done();
+    let mut screen = Screen::open(&site).await;
+    let truck = site.truck("12가3456").await;
+    site.check_in(truck).await.done();
+    // A look at the line that would have called has shown its call.
+    screen.shows("WAITING", 0).await;
+    let mut clock = Clock::now();
+    site.post_reading(station, 0, &mut clock).await.done();
+    screen.shows("CALLED", 1).await;
 }
 
 #[tokio::test]

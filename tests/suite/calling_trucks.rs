@@ -133,6 +133,9 @@ async fn a_cancelled_entry_is_out_of_the_line_and_the_audit_log_says_why() {
     let reason = json!({ "reason": "고장" });
     assert_eq!(site.post(&cancel, reason.clone()).await.done()["status"], "CANCELLED");
     assert_eq!(site.post(&cancel, reason.clone()).await.failure(), "409 INVALID_STATE");
+    let station = json!({ "station_id": site.stations[0] });
+    let call = format!("/queue/{}/call", entry["id"]);
+    assert_eq!(site.post(&call, station).await.failure(), "409 INVALID_STATE");
     assert_eq!(site.post("/queue/999/cancel", reason).await.failure(), "404 NOT_FOUND");
     let audited = "SELECT count(*) FROM v_audit WHERE actor = 'admin' AND action = 'queue.cancel' \
         AND before->>'status' = 'CALLED' AND after->>'reason' = '고장'";

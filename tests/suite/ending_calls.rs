@@ -125,8 +125,9 @@ async fn a_call_whose_weighing_is_voided_while_the_truck_stands_there_is_taken_b
 async fn nobody_leaves_the_line_whose_truck_stands_on_the_deck() {
     let site = Site::new().await;
     let (station, mut clock) = (site.stations[0], Clock::now());
-    let cab = Cab::new(&site, 1).await;
+    let (cab, next) = (Cab::new(&site, 1).await, Cab::new(&site, 2).await);
     let entry = cab.check_in(&site).await;
+    next.check_in(&site).await;
     site.call_next(station).await.done();
     clock.catch_up();
     for kg in [0, 25_000] {
@@ -139,8 +140,28 @@ async fn nobody_leaves_the_line_whose_truck_stands_on_the_deck() {
         cab.post("/queue/cancel", json!({})).await.outcome(),
         "409 INVALID_STATE"
     );
+    let skip = format!("/queue/{entry}/skip");
+    assert_eq!(site.post(&skip, json!({})).await.failure(), "409 INVALID_STATE");
     site.post_reading(station, 0, &mut clock).await.done();
     assert_eq!(site.post(&cancel, reason).await.done()["status"], "CANCELLED");
+}
+
+#[tokio::test]
+async fn a_station_that_closes_lets_the_truck_on_its_deck_be_weighed() {
+    let (site, _, entry) = waiting().await;
+    let (station, mut clock) = (site.stations[0], Clock::now());
+    site.call_next(station).await.done();
+    clock.catch_up();
+    for kg in [0, 25_000] {
+        site.post_reading(station, kg, &mut clock).await.done();
+    }
+    site.post(&format!("/stations/{station}/close"), json!({})).await.done();
+    assert_eq!(status(&site, &entry).await, "CALLED");
+    for kg in [25_000, 25_000, 25_000, 0] {
+        site.post_reading(station, kg, &mut clock).await.done();
+    }
+    assert_eq!(status(&site, &entry).await, "COMPLETED");
+    assert_eq!(pushes(&site).await, ["PUSH_CALLED 1"]);
 }
 
 #[tokio::test]
@@ -170,7 +191,7 @@ async fn board(link: &mut Link) -> Value {
 }
 
 #[tokio::test]
-async fn the_board_goes_dark_and_the_next_truck_is_on_it_when_a_call_is_taken_back() {
+async fn board_and_phone_say_that_staff_have_taken_a_call_back() {
     let (site, _, entry) = waiting().await;
     let next = site.truck("34나5678").await;
     site.check_in(next).await.done();
@@ -182,6 +203,7 @@ async fn the_board_goes_dark_and_the_next_truck_is_on_it_when_a_call_is_taken_ba
     let cancel = format!("/queue/{}/cancel", entry["id"]);
     site.post(&cancel, json!({ "reason": "고장" })).await.done();
     assert_eq!(board(&mut link).await, "");
+    assert_eq!(pushes(&site).await, ["PUSH_CALLED 1", "PUSH_WITHDRAWN 1 CANCELLED"]);
     site.call_next(station).await.done();
     assert_eq!(board(&mut link).await, "34나5678 진입");
 }

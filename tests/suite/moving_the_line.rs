@@ -128,6 +128,21 @@ async fn whoever_checked_in_anew_is_not_returned_beside_it() {
 }
 
 #[tokio::test]
+async fn an_entry_is_not_returned_whose_truck_came_back_with_another_driver() {
+    let site = Site::new().await;
+    let truck = site.truck(PLATES[0]).await;
+    let missed = site.check_in(truck).await.done();
+    site.call_next(site.stations[0]).await.done();
+    let_deadlines_pass(&site).await;
+    let other = Truck {
+        driver: site.truck(PLATES[1]).await.driver,
+        ..truck
+    };
+    site.check_in(other).await.done();
+    assert_eq!(refused(&site, &missed, "return", json!({})).await, "409 ALREADY_QUEUED");
+}
+
+#[tokio::test]
 async fn who_is_skipped_waits_at_the_head_and_the_next_is_called() {
     let (site, entries) = site_with_line(1, 3).await;
     let skip = json!({ "reason": "운전기사 식사 중" });
@@ -231,11 +246,11 @@ async fn priorities_go_first_in_the_order_in_which_they_came() {
 
 #[tokio::test]
 async fn a_station_that_closes_gives_the_truck_on_its_way_back_to_the_head_of_the_line() {
-    let (site, _) = site_with_line(1, 2).await;
+    let (site, entries) = site_with_line(1, 3).await;
     let station = site.stations[0];
     site.call_next(station).await.done();
     site.post(&format!("/stations/{station}/close"), json!({})).await.done();
-    assert_eq!(line(&site).await, "1 2");
+    assert_eq!(line(&site).await, "1 2 3");
     assert_eq!(
         pushes(&site).await,
         ["PUSH_CALLED 1 1", "PUSH_WITHDRAWN 1 1 STATION_CLOSED"]
@@ -244,6 +259,12 @@ async fn a_station_that_closes_gives_the_truck_on_its_way_back_to_the_head_of_th
     site.post(&format!("/stations/{station}/open"), json!({})).await.done();
     assert_eq!(site.call_next(station).await.done()["queue_number"], 1);
     assert_eq!(pushes(&site).await[2], "PUSH_CALLED 1 2", "a call of its own");
+    change(&site, &entries[0], "cancel", json!({ "reason": "고장" })).await;
+    // One that was called before its turn waits at the head all the same.
+    let before_its_turn = json!({ "station_id": station });
+    change(&site, &entries[2], "call", before_its_turn).await;
+    site.post(&format!("/stations/{station}/close"), json!({})).await.done();
+    assert_eq!(line(&site).await, "3 2");
 }
 
 #[tokio::test]

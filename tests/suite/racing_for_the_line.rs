@@ -9,11 +9,11 @@ use serde_json::json;
 use tokio::sync::Barrier;
 use weighbridge::db::{
     DbError,
-    wait_queue::{CallNext, CheckIn, EntryById, ExpireCalls, NotJoined, PauseDeadlines, Refusal, Sight},
+    wait_queue::{CallNext, CheckIn, EntryById, ExpireCalls, Move, NotJoined, PauseDeadlines, Refusal, Sight},
 };
 
 use crate::support::{
-    line::{Line, call_to, cancel_of, check_in},
+    line::{Line, call_to, cancel_of, check_in, clerk},
     site::Site,
 };
 
@@ -273,12 +273,35 @@ async fn a_deadline_does_not_run_while_nobody_could_see_the_truck_come() {
         (0, moved),
         "51 minutes were dark, and one is left"
     );
+    line.execute("UPDATE weigh_station SET status = 'WEIGHING'").await;
+    assert_eq!(look(62, true).await.0, 0, "a truck on the deck has come");
+    line.execute("UPDATE weigh_station SET status = 'IDLE'").await;
     assert_eq!(look(62, true).await.0, 1);
     assert_eq!(
         line.count("SELECT count(*) FROM wait_queue WHERE status = 'NO_SHOW'")
             .await,
         1
     );
+}
+
+#[tokio::test]
+async fn an_entry_is_moved_between_the_same_two_as_often_as_staff_like() {
+    let line = Line::new(1, 4).await;
+    line.fill().await;
+    let entries = line.ids("SELECT id FROM wait_queue ORDER BY position").await;
+    // Each move halves the room behind the first.
+    for round in 0..130 {
+        let moved = Move {
+            entry_id: entries[1 + round % 2],
+            after_id: Some(entries[0]),
+            author: clerk(),
+        };
+        line.run(round, moved).await.unwrap().unwrap();
+        let (front, back) = (entries[1 + round % 2], entries[2 - round % 2]);
+        let expected = [entries[0], front, back, entries[3]];
+        let order = line.ids("SELECT id FROM wait_queue ORDER BY position, id").await;
+        assert_eq!(order, expected, "round {round}");
+    }
 }
 
 /// Two nodes look at one line; the edge is linked to the first.

@@ -55,6 +55,11 @@ impl Line {
             .get(0)
     }
 
+    pub async fn ids(&self, query: &str) -> Vec<i64> {
+        let rows = self.database.connect().await.query(query, &[]).await.unwrap();
+        rows.iter().map(|row| row.get(0)).collect()
+    }
+
     pub async fn execute(&self, statement: &str) {
         self.database.connect().await.batch_execute(statement).await.unwrap();
     }
