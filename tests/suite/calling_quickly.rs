@@ -4,7 +4,10 @@ use std::time::{Duration, Instant};
 
 use futures_util::{SinkExt, StreamExt};
 use serde_json::{Value, json};
-use tokio::{net::TcpStream, time::timeout};
+use tokio::{
+    net::TcpStream,
+    time::{sleep, timeout},
+};
 use tokio_tungstenite::{
     MaybeTlsStream, WebSocketStream, connect_async,
     tungstenite::{Message, client::IntoClientRequest},
@@ -117,6 +120,31 @@ async fn a_station_calls_by_itself_only_while_its_indicator_is_heard() {
     let mut clock = Clock::now();
     site.post_reading(station, 0, &mut clock).await.done();
     screen.shows("CALLED", 1).await;
+}
+
+/// The other server hears nothing of the station, and looks at the line as often.
+#[tokio::test]
+async fn a_deadline_runs_on_beside_a_server_that_does_not_hear_the_station() {
+    let site = Site::new().await;
+    let (station, mut clock) = (site.stations[0], Clock::now());
+    let truck = site.truck("12가3456").await;
+    site.check_in(truck).await.done();
+    site.post_reading(station, 0, &mut clock).await.done();
+    site.call_next(station).await.done();
+    let _other = site.another_server().await;
+    let stands = "SELECT count(*) FROM wait_queue WHERE deadline_paused_at IS NOT NULL";
+    let (mut pauses, mut stood, began) = (0, 0, Instant::now());
+    // Five looks of each.
+    while began.elapsed() < Duration::from_secs(10) {
+        clock.catch_up();
+        site.post_reading(station, 0, &mut clock).await.done();
+        let now = site.count(stands).await;
+        pauses += i64::from(now > stood);
+        stood = now;
+        sleep(Duration::from_millis(100)).await;
+    }
+    // Once perhaps, when the other has just started and knows nothing; and where this machine holds its breath.
+    assert!(pauses <= 2, "the deadline was halted {pauses} times");
 }
 
 #[tokio::test]

@@ -1,6 +1,9 @@
 //! A whole server for one test: its own database, port, keys and folder, on a thread of its own.
 
-use std::thread::{self, JoinHandle};
+use std::{
+    sync::Arc,
+    thread::{self, JoinHandle},
+};
 
 use reqwest::{Method, StatusCode, header::HeaderMap};
 use secrecy::ExposeSecret;
@@ -21,7 +24,7 @@ pub struct TestServer {
     stop: Option<oneshot::Sender<()>>,
     thread: Option<JoinHandle<()>>,
     // After the server has stopped.
-    database: Database,
+    database: Arc<Database>,
     _folder: Folder,
 }
 
@@ -51,7 +54,16 @@ impl TestServer {
 
     /// The same with other settings, `("auth.refresh_grace", "1ms")`.
     pub async fn start_with(settings: &[(&str, &str)]) -> Self {
-        let (database, folder) = (Database::new(), Folder::new());
+        Self::start_on(Arc::new(Database::new()), settings).await
+    }
+
+    /// One more server on the same database.
+    pub async fn start_another(&self) -> Self {
+        Self::start_on(Arc::clone(&self.database), &[]).await
+    }
+
+    async fn start_on(database: Arc<Database>, settings: &[(&str, &str)]) -> Self {
+        let folder = Folder::new();
         let data_dir = folder.path().display().to_string();
         let url = database.url().expose_secret().to_owned();
         let usual = [
@@ -98,7 +110,7 @@ impl TestServer {
         &self.address
     }
 
-    pub const fn database(&self) -> &Database {
+    pub fn database(&self) -> &Database {
         &self.database
     }
 

@@ -68,6 +68,11 @@ impl Site {
         self.server.address()
     }
 
+    /// One more server on its database.
+    pub async fn another_server(&self) -> TestServer {
+        self.server.start_another().await
+    }
+
     pub const fn admin(&self) -> &Client {
         &self.admin
     }
