@@ -82,10 +82,9 @@ impl Query for CloseDays {
                     .await;
                 match next {
                     Ok(Step::Closed(day)) => closing.closed.push(Closed { site_id, day }),
-                    Ok(Step::Done) => break,
+                    // In a conflict, a round whose answer came too late for whoever asked still works at it.
+                    Ok(Step::Done) | Err(DbError::Conflict { .. }) => break,
                     Ok(Step::Deposed) => return Ok(None),
-                    // A round whose answer came too late for whoever asked still works at it.
-                    Err(DbError::Conflict { .. }) => break,
                     // The database is away, for every site.
                     Err(error) if error.is_passing() => return Err(error),
                     Err(error) => {
