@@ -1,6 +1,6 @@
 //! An edge as the server sees one: it keeps its events, sends them in order, and comes again when it is cut off.
 
-use std::{sync::Arc, time::Duration};
+use std::{convert::Infallible, sync::Arc, time::Duration};
 
 use chrono::Utc;
 use futures_util::{SinkExt, StreamExt};
@@ -217,9 +217,16 @@ async fn converse(file: &File) -> Result<(), u16> {
     let Ok((mut socket, _)) = connect_async(request).await else {
         return Ok(());
     };
-    say(&mut socket, &file.hello()).await?;
+    let Err(code) = talk(&mut socket, file).await;
+    farewell(&mut socket).await;
+    Err(code)
+}
+
+/// Never ends but with the code that the connection was closed with.
+async fn talk(socket: &mut Socket, file: &File) -> Result<Infallible, u16> {
+    say(socket, &file.hello()).await?;
     let mut sent = loop {
-        if let FromServer::Welcome(welcome) = hear(&mut socket).await? {
+        if let FromServer::Welcome(welcome) = hear(socket).await? {
             break usize::try_from(welcome.have.get(&file.epoch).copied().unwrap_or(0)).unwrap();
         }
     };
@@ -228,23 +235,23 @@ async fn converse(file: &File) -> Result<(), u16> {
     let mut readings = interval(Duration::from_millis(50));
     loop {
         for event in file.after(sent) {
-            say(&mut socket, &FromEdge::Event(event)).await?;
+            say(socket, &FromEdge::Event(event)).await?;
             sent += 1;
         }
         tokio::select! {
-            heard = hear(&mut socket) => match heard? {
+            heard = hear(socket) => match heard? {
                 FromServer::Ack(ack) => file.acknowledged(usize::try_from(ack.through).unwrap()),
                 FromServer::Nack(nack) => {
                     assert_eq!(nack.code, NackCode::Gap, "{nack:?}");
                     sent = usize::try_from(nack.have).unwrap();
                 }
-                FromServer::Ping { t } => say(&mut socket, &FromEdge::Pong { t, clock: clock() }).await?,
+                FromServer::Ping { t } => say(socket, &FromEdge::Pong { t, clock: clock() }).await?,
                 _ => {}
             },
             () = file.more.notified() => {}
             _ = readings.tick() => {
                 for &station in &file.stations {
-                    say(&mut socket, &reading(station)).await?;
+                    say(socket, &reading(station)).await?;
                 }
             }
         }
@@ -267,7 +274,7 @@ async fn hear(socket: &mut Socket) -> Result<FromServer, u16> {
         match socket.next().await {
             Some(Ok(Message::Text(text))) => return Ok(serde_json::from_str(&text).unwrap()),
             Some(Ok(Message::Close(frame))) => {
-                return Err(farewell(socket, frame.map_or(0, |frame| frame.code.into())).await);
+                return Err(frame.map_or(0, |frame| frame.code.into()));
             }
             Some(Ok(_)) => {}
             Some(Err(_)) | None => return Err(0),
@@ -276,11 +283,10 @@ async fn hear(socket: &mut Socket) -> Result<FromServer, u16> {
 }
 
 /// Lets the answer to a close go out.
-pub async fn farewell(socket: &mut Socket, code: u16) -> u16 {
+pub async fn farewell(socket: &mut Socket) {
     let end = async { while let Some(Ok(_)) = socket.next().await {} };
     // A server that does not hang up is left.
     timeout(Duration::from_secs(1), end).await.unwrap_or_default();
-    code
 }
 
 fn reading(station_id: i64) -> FromEdge {

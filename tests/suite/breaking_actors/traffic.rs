@@ -228,7 +228,8 @@ async fn watch(address: &str, token: &str, seen: &Seen) -> Option<u16> {
             }
             Some(Ok(Message::Close(frame))) => {
                 let code = frame.map_or(0, |frame| frame.code.into());
-                return Some(farewell(&mut socket, code).await);
+                farewell(&mut socket).await;
+                return Some(code);
             }
             Some(Ok(_)) => {}
             Some(Err(_)) | None => return Some(0),

@@ -91,9 +91,12 @@ impl Namespace {
     }
 
     pub fn make(&self, fault: Fault) {
-        let net = format!("10.77.{}.0/24", self.number);
+        // The server's address alone: a reset goes to the edge's own, and has to arrive.
         let rule = |what: &str| {
-            self.inside("nft", &[&format!("add rule inet f o ip daddr {net} {what}")]);
+            self.inside(
+                "nft",
+                &[&format!("add rule inet f o ip daddr {} {what}", self.server())],
+            );
         };
         match fault {
             Fault::LinkDown => self.ip(&["link", "set", &self.wire(), "down"]),
