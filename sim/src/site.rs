@@ -104,6 +104,11 @@ impl Site {
         clear_line(&self.server).await
     }
 
+    /// How often a station is closed for a while.
+    pub fn closures(&self) -> usize {
+        self.traffic.closures.len()
+    }
+
     /// Opens the gates.
     pub async fn let_trucks_in(&self) -> Result<Traffic, SimError> {
         self.open_gates(None).await

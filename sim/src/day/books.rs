@@ -8,7 +8,11 @@ use std::{
 use serde_json::Value;
 use weighbridge_protocol::Kilograms;
 
-use crate::truth::{Finding, Pass, ServerSide, Stay, server::Record};
+use crate::truth::{
+    Finding, Pass, ServerSide, Stay,
+    compare::stay_of,
+    server::{Capture, Record},
+};
 
 /// What came to the services of others, a line of their record each.
 #[derive(Clone, Debug, Default)]
@@ -27,6 +31,8 @@ pub struct Totals {
     pub erp_net: Kilograms,
     pub pushes: usize,
     pub texts: usize,
+    /// Weights that no call explained, and staff have to decide about.
+    pub left_to_staff: usize,
 }
 
 impl Totals {
@@ -44,6 +50,7 @@ impl Totals {
                 .filter(|line| line["status"] == 200 && line["body"]["message"].is_object())
                 .count(),
             texts: arrived(&received.sms),
+            left_to_staff: left_to_staff(server).count(),
         }
     }
 }
@@ -52,16 +59,26 @@ impl fmt::Display for Totals {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             f,
-            "{} slips, net {} kg; the ERP confirmed {}, net {} kg; {} pushes and {} text messages arrived",
-            self.slips, self.net, self.erp, self.erp_net, self.pushes, self.texts
+            "{} slips, net {} kg; the ERP confirmed {}, net {} kg; {} pushes and {} text messages arrived; {} weights left to staff",
+            self.slips, self.net, self.erp, self.erp_net, self.pushes, self.texts, self.left_to_staff
         )
     }
 }
 
 /// What is not as it has to be: somebody left in the line, something owed and not delivered, a truck whose weighings made
 /// no record or too many, a slip that the ERP has not, or otherwise, or twice, and whatever a strict service refused.
-pub fn unfinished(truth: &[Stay], server: &ServerSide, received: &Received) -> Vec<Finding> {
+///
+/// A station may be closed in the instant in which a truck drives onto it: its call is over then, its weight is left to
+/// staff, and it is called elsewhere. That may happen once for each of the `closures`.
+pub fn unfinished(truth: &[Stay], server: &ServerSide, received: &Received, closures: usize) -> Vec<Finding> {
     let mut findings: Vec<Finding> = server.open_entries.iter().map(left_in_line).collect();
+    let left = left_to_staff(server).count();
+    if left > closures {
+        findings.push(Finding::LeftToStaff {
+            count: left,
+            most: closures,
+        });
+    }
     findings.extend(server.owed.iter().map(|owed| Finding::Owed {
         kind: owed.kind.clone(),
         state: owed.state.clone(),
@@ -81,10 +98,21 @@ fn left_in_line((number, status): &(i64, String)) -> Finding {
     }
 }
 
-/// A truck's one-pass weighings, and its second passes, make a record each.
+fn left_to_staff(server: &ServerSide) -> impl Iterator<Item = &Capture> {
+    server.captures.iter().filter(|capture| capture.record_id.is_none())
+}
+
+/// A truck's one-pass weighings, and its second passes, make a record each, but for those that are left to staff.
 fn wrong_counts(truth: &[Stay], server: &ServerSide) -> Vec<Finding> {
+    let left: BTreeSet<u64> = left_to_staff(server)
+        .filter_map(|capture| stay_of(capture, truth))
+        .map(|stay| stay.id)
+        .collect();
     let mut expected: BTreeMap<i64, (usize, &str)> = BTreeMap::new();
-    for stay in truth.iter().filter(|stay| stay.is_confirmed()) {
+    for stay in truth
+        .iter()
+        .filter(|stay| stay.is_confirmed() && !left.contains(&stay.id))
+    {
         if let Some(vehicle) = stay.vehicle_id {
             let completes = matches!(stay.pass, Pass::One | Pass::Second);
             expected.entry(vehicle).or_insert((0, &stay.plate)).0 += usize::from(completes);
@@ -209,7 +237,7 @@ mod tests {
     fn check(change: impl FnOnce(&mut Vec<Stay>, &mut ServerSide, &mut Received), expected: &[&str]) {
         let (mut truth, mut server, mut received) = good();
         change(&mut truth, &mut server, &mut received);
-        let found: Vec<String> = unfinished(&truth, &server, &received)
+        let found: Vec<String> = unfinished(&truth, &server, &received, 1)
             .iter()
             .map(ToString::to_string)
             .collect();
@@ -258,6 +286,32 @@ mod tests {
             |truth, _, _| truth.retain(|stay| stay.pass != Pass::Second),
             &["records: truck 8 has 1, expected 0"],
         );
+    }
+
+    #[test]
+    fn a_weight_is_left_to_staff_once_a_closure() {
+        let (mut truth, mut server, received) = good();
+        let again = stay(4, 7, Pass::One);
+        let left = |id| Capture {
+            id,
+            station_id: 1,
+            weight: again.weight,
+            gap: false,
+            at: again.on_at,
+            record_id: None,
+            decided: false,
+        };
+        // It stood there alone: the nearest stay is its own.
+        for stay in &mut truth {
+            stay.station_id = 2;
+        }
+        server.captures = vec![left(1)];
+        truth.push(again.clone());
+        assert_eq!(unfinished(&truth, &server, &received, 1), []);
+        assert_eq!(Totals::of(&server, &received).left_to_staff, 1);
+        server.captures.push(left(2));
+        let found = unfinished(&truth, &server, &received, 1);
+        assert_eq!(found, [Finding::LeftToStaff { count: 2, most: 1 }]);
     }
 
     #[test]

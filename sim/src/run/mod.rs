@@ -283,7 +283,9 @@ async fn compared(folder: &Folder, site: &Site, services: &Services, ended: &mut
         let mut verdict = truth::compare(&truth, &server, &committed, division);
         if ended.is_day_over {
             let received = services.received().await?;
-            verdict.findings.extend(books::unfinished(&truth, &server, &received));
+            verdict
+                .findings
+                .extend(books::unfinished(&truth, &server, &received, site.closures()));
             ended.totals = Totals::of(&server, &received);
         }
         if verdict.is_clean() || Instant::now() > until {

@@ -49,7 +49,7 @@ pub fn compare(truth: &[Stay], server: &ServerSide, committed: &[EventName], div
 }
 
 /// The stay during which a capture was taken, or the nearest one within the slack.
-fn stay_of<'a>(capture: &Capture, truth: &'a [Stay]) -> Option<&'a Stay> {
+pub fn stay_of<'a>(capture: &Capture, truth: &'a [Stay]) -> Option<&'a Stay> {
     let away = |stay: &Stay| {
         let before = stay.on_at - capture.at;
         let after = capture.at - end_of(stay, truth);

@@ -62,6 +62,9 @@ pub enum Finding {
         expected: usize,
         made: usize,
     },
+    /// More weights without a call than closures explain.
+    #[error("left to staff: {count} weights, expected {most} at most")]
+    LeftToStaff { count: usize, most: usize },
     /// The ERP has something else than the server.
     #[error("at the ERP: slip {slip}: {why}")]
     AtErp { slip: String, why: String },

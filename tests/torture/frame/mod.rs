@@ -101,6 +101,7 @@ impl Case {
                 Finding::LeftInLine { .. }
                 | Finding::Owed { .. }
                 | Finding::RecordCount { .. }
+                | Finding::LeftToStaff { .. }
                 | Finding::AtErp { .. }
                 | Finding::Refused { .. } => score.unfinished += 1,
             }
