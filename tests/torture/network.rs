@@ -54,10 +54,14 @@ async fn a_network_that_the_kernel_cuts_slows_and_thins_costs_nothing() {
     let mut chance = case.chance();
     let bustle = world.bustle();
     for fault in namespace.cuts().into_iter().cycle().take(15) {
-        let welcomes = world.welcomes();
+        let (welcomes, losses) = (world.welcomes(), world.losses());
         let lasts = Duration::from_secs_f64(chance.between(0.5, 20.0));
         namespace.make(fault);
         sleep(lasts).await;
+        // After a silence a connection sends seldom, and what sends nothing is not reset.
+        if fault == Fault::Reset {
+            world.lost_since(losses).await;
+        }
         namespace.heal(fault);
         case.did("cuts", 1);
         // A connection may outlive a silence of up to twenty seconds: each side looks every five.
