@@ -1,6 +1,7 @@
 //! The site under fire.
 //!
 //! - [`world`]: server, PostgreSQL, edge, stations and trucks
+//! - [`linked`]: whether the edge is linked
 //! - [`process`]: a program that is killed, stopped and started again
 //! - [`calls`]: trucks that check in, are called, and get a slip
 //! - [`twin`]: a clone of the edge
@@ -10,6 +11,7 @@
 
 pub mod calls;
 pub mod judgement;
+pub mod linked;
 pub mod namespace;
 pub mod process;
 pub mod proxy;

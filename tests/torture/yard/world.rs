@@ -19,7 +19,6 @@ use tokio::{
     net::TcpListener,
     sync::watch,
     task::{JoinHandle, JoinSet},
-    time::{Instant, sleep},
 };
 use tokio_postgres::NoTls;
 use weighbridge_sim::{
@@ -94,8 +93,6 @@ pub const HASTE: f64 = 60.0;
 pub const FORMATS: [Format; 3] = [Format::Cas22, Format::And18, Format::MtContinuous];
 /// Trucks wait for the board as long as it takes.
 pub const PATIENCE: Duration = Duration::from_mins(3);
-const SOON: Duration = Duration::from_mins(2);
-const LOOK_AGAIN: Duration = Duration::from_millis(20);
 
 /// Trucks that come and go.
 #[derive(Debug)]
@@ -261,37 +258,6 @@ impl World {
             let visit = u32::try_from(self.site.yard.truth().len()).unwrap();
             Self::weigh_everywhere(Arc::clone(&self.site.yard), visit).await;
         }
-    }
-
-    /// How often the edge was welcomed.
-    pub fn welcomes(&self) -> usize {
-        self.edge.log().matches("linked as").count()
-    }
-
-    /// How often the edge lost its link, or did not get one.
-    pub fn losses(&self) -> usize {
-        self.edge.log().matches("no link to").count()
-    }
-
-    /// Waits until the edge has lost its link more often than `before`.
-    pub async fn lost_since(&self, before: usize) {
-        let began = Instant::now();
-        while self.losses() <= before {
-            let log = || self.edge.log_tail();
-            assert!(began.elapsed() < SOON, "the edge does not lose its link:\n{}", log());
-            sleep(LOOK_AGAIN).await;
-        }
-    }
-
-    /// Waits until the edge has been welcomed more often than `before`, and tells how long that took.
-    pub async fn welcomed_since(&self, before: usize) -> Duration {
-        let began = Instant::now();
-        while self.welcomes() <= before {
-            let log = || self.edge.log_tail();
-            assert!(began.elapsed() < SOON, "the edge is not linked again:\n{}", log());
-            sleep(LOOK_AGAIN).await;
-        }
-        began.elapsed()
     }
 
     /// Closes the last station to calls, and lets trucks drive on there that nobody knows, one after the other. They
