@@ -19,15 +19,6 @@ use crate::support::{
 
 const PATIENCE: Duration = Duration::from_secs(20);
 
-async fn yard(fcm: &StandIn, more: &[(&str, &str)]) -> Site {
-    let (url, credentials) = (fcm.url(), fcm.credentials().display().to_string());
-    let settings = [
-        ("fcm.base_url", url.as_str()),
-        ("fcm.credentials_file", credentials.as_str()),
-    ];
-    Site::with_settings(1, &[&settings, more].concat()).await
-}
-
 /// A send of this type, whether it was taken or not.
 fn of_type(kind: &'static str) -> impl Fn(&Value) -> bool {
     move |line| is_send(line) && line["body"]["message"]["data"]["type"] == kind
@@ -67,7 +58,7 @@ async fn settled(site: &Site, kind: &str, states: &[&str]) -> Vec<(String, i32, 
 #[actix_web::test]
 async fn a_call_reaches_every_device_and_a_recall_does_again() {
     let fcm = StandIn::start("fcm", &[]);
-    let site = yard(&fcm, &[]).await;
+    let site = Site::pushing_to(&fcm, &[]).await;
     let cab = Cab::new(&site, 1).await;
     let second = cab.on_second_device().await;
     cab.tell_token("phone-one").await;
@@ -123,7 +114,7 @@ async fn a_call_reaches_every_device_and_a_recall_does_again() {
 #[actix_web::test]
 async fn the_slip_is_pushed_when_the_truck_is_weighed() {
     let fcm = StandIn::start("fcm", &[]);
-    let site = yard(&fcm, &[]).await;
+    let site = Site::pushing_to(&fcm, &[]).await;
     let cab = Cab::new(&site, 1).await;
     cab.tell_token("phone").await;
     let record = cab.be_weighed(&site, &mut Clock::now()).await;
@@ -138,7 +129,7 @@ async fn the_slip_is_pushed_when_the_truck_is_weighed() {
 async fn a_call_that_ends_on_the_deck_is_taken_back_on_the_phone_at_once() {
     let fcm = StandIn::start("fcm", &[]);
     // Nobody looks by himself what is owed: it is announced.
-    let site = yard(&fcm, &[("delivery.look_every", "1h")]).await;
+    let site = Site::pushing_to(&fcm, &[("delivery.look_every", "1h")]).await;
     let (station, mut clock) = (site.stations[0], Clock::now());
     let cab = Cab::new(&site, 1).await;
     cab.tell_token("phone").await;
@@ -166,7 +157,7 @@ async fn a_call_that_ends_on_the_deck_is_taken_back_on_the_phone_at_once() {
 #[actix_web::test]
 async fn whoever_cancels_in_the_instant_of_the_call_is_not_called() {
     let fcm = StandIn::start("fcm", &[]);
-    let site = yard(&fcm, &[("database.pool", "8")]).await;
+    let site = Site::pushing_to(&fcm, &[("database.pool", "8")]).await;
     let cab = Cab::new(&site, 1).await;
     cab.tell_token("phone").await;
     let mut cancelled: Vec<(i64, DateTime<Utc>)> = Vec::new();
@@ -213,7 +204,7 @@ async fn whoever_cancels_in_the_instant_of_the_call_is_not_called() {
 #[actix_web::test]
 async fn what_fcm_answers_is_understood() {
     let fcm = StandIn::start("fcm", &[]);
-    let site = yard(&fcm, &[]).await;
+    let site = Site::pushing_to(&fcm, &[]).await;
     let mut cabs = Vec::new();
     for (number, token) in (1..).zip(["gone-1", "malformed-1", "stranger-1", "phone-4"]) {
         let cab = Cab::new(&site, number).await;
@@ -254,7 +245,7 @@ async fn what_passes_is_tried_again_when_fcm_says_and_spread_by_chance() {
         ("delivery.longest_pause", "200ms"),
         ("delivery.look_every", "20ms"),
     ];
-    let site = yard(&fcm, &settings).await;
+    let site = Site::pushing_to(&fcm, &settings).await;
     let cab = Cab::new(&site, 1).await;
     cab.tell_token("phone").await;
     fcm.told("fail quota");
@@ -286,7 +277,7 @@ async fn what_passes_is_tried_again_when_fcm_says_and_spread_by_chance() {
 #[actix_web::test]
 async fn an_access_token_is_asked_for_once_by_many_and_again_when_it_is_refused() {
     let fcm = StandIn::start("fcm", &[]);
-    let site = yard(&fcm, &[]).await;
+    let site = Site::pushing_to(&fcm, &[]).await;
     let cabs = join_all((1..=6).map(|number| Cab::new(&site, number))).await;
     for (number, cab) in cabs.iter().enumerate() {
         cab.tell_token(&format!("phone-{number}")).await;
@@ -313,7 +304,7 @@ async fn an_access_token_is_asked_for_once_by_many_and_again_when_it_is_refused(
 #[actix_web::test]
 async fn a_phone_belongs_to_whoever_signed_in_on_it_last_and_not_for_ever() {
     let fcm = StandIn::start("fcm", &[]);
-    let site = yard(&fcm, &[]).await;
+    let site = Site::pushing_to(&fcm, &[]).await;
     let (kim, lee) = (Cab::new(&site, 1).await, Cab::new(&site, 2).await);
     kim.tell_token("shared-phone").await;
     lee.tell_token("shared-phone").await;

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use tokio::time::{Instant, sleep};
 
-use super::{PATIENCE, settled, token, yard};
+use super::{PATIENCE, settled, token};
 use crate::support::{
     cab::Cab,
     site::Site,
@@ -33,7 +33,7 @@ async fn failed_once(site: &Site, why: &str) {
 #[actix_web::test]
 async fn who_has_a_push_does_not_get_it_again_because_fcm_is_silent_on_another_device() {
     let fcm = StandIn::start("fcm", &[]);
-    let site = yard(&fcm, &[("delivery.send_timeout", "6s")]).await;
+    let site = Site::pushing_to(&fcm, &[("delivery.send_timeout", "6s")]).await;
     let cab = Cab::new(&site, 1).await;
     let second = cab.on_second_device().await;
     cab.tell_token("phone-one").await;
@@ -52,7 +52,7 @@ async fn who_has_a_push_does_not_get_it_again_because_fcm_is_silent_on_another_d
 #[actix_web::test]
 async fn who_has_a_push_does_not_get_it_again_because_a_lost_device_cannot_be_forgotten() {
     let fcm = StandIn::start("fcm", &[]);
-    let site = yard(&fcm, &[]).await;
+    let site = Site::pushing_to(&fcm, &[]).await;
     let cab = Cab::new(&site, 1).await;
     let second = cab.on_second_device().await;
     cab.tell_token("phone-one").await;

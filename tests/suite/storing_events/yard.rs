@@ -308,17 +308,11 @@ impl Yard {
     }
 
     pub async fn execute(&self, statement: &str) {
-        self.database.connect().await.batch_execute(statement).await.unwrap();
+        self.database.execute(statement).await;
     }
 
     pub async fn count(&self, query: &str) -> i64 {
-        self.database
-            .connect()
-            .await
-            .query_one(query, &[])
-            .await
-            .unwrap()
-            .get(0)
+        self.database.count(query).await
     }
 
     pub async fn numbers(&self, query: &str) -> Vec<i32> {

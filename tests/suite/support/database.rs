@@ -66,6 +66,15 @@ impl Database {
 }
 
 impl Database {
+    /// The number that a query answers.
+    pub async fn count(&self, query: &str) -> i64 {
+        self.connect().await.query_one(query, &[]).await.unwrap().get(0)
+    }
+
+    pub async fn execute(&self, statements: &str) {
+        self.connect().await.batch_execute(statements).await.unwrap();
+    }
+
     /// Waits until so many transactions wait for a lock.
     pub async fn until_locked_out(&self, count: i64) {
         let client = self.connect().await;

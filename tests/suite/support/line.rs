@@ -46,13 +46,7 @@ impl Line {
     }
 
     pub async fn count(&self, query: &str) -> i64 {
-        self.database
-            .connect()
-            .await
-            .query_one(query, &[])
-            .await
-            .unwrap()
-            .get(0)
+        self.database.count(query).await
     }
 
     pub async fn ids(&self, query: &str) -> Vec<i64> {
@@ -61,7 +55,7 @@ impl Line {
     }
 
     pub async fn execute(&self, statement: &str) {
-        self.database.connect().await.batch_execute(statement).await.unwrap();
+        self.database.execute(statement).await;
     }
 
     /// Keeps others from what this locks, until the answer commits.

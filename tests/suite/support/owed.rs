@@ -57,6 +57,22 @@ pub fn void_row(slip_number: &str, revision: usize, first: &str) -> String {
     insert("ERP_VOID", first, &payload)
 }
 
+/// Days to close, the first of them so long ago; a close takes its time, so that its leader can fall in the middle of one.
+pub async fn owe_days(client: &tokio_postgres::Client, days: i64, each_takes: Duration) {
+    let slowly = format!(
+        "CREATE FUNCTION slowly() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN PERFORM pg_sleep({}); RETURN NULL; END $$; \
+         CREATE TRIGGER slowly AFTER INSERT ON day_close FOR EACH ROW EXECUTE FUNCTION slowly()",
+        each_takes.as_secs_f64()
+    );
+    client.batch_execute(&slowly).await.unwrap();
+    client.batch_execute(&row(&slip(1), 1, None, &slip(1))).await.unwrap();
+    let first = format!(
+        "UPDATE outbox SET payload = payload || jsonb_build_object('day', \
+         ((now() - interval '30 minutes') AT TIME ZONE 'Asia/Seoul')::date - {days})"
+    );
+    client.batch_execute(&first).await.unwrap();
+}
+
 fn insert(kind: &str, first: &str, payload: &Value) -> String {
     format!(
         "INSERT INTO outbox (kind, idempotency_key, aggregate_key, payload) VALUES ('{kind}', gen_random_uuid(), '{first}', '{payload}');"

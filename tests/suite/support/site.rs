@@ -6,7 +6,10 @@ use chrono::{DateTime, Duration, FixedOffset, Utc};
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use super::server::{Client, Reply, TestServer};
+use super::{
+    server::{Client, Reply, TestServer},
+    stand_in::StandIn,
+};
 
 /// A server with at least one station.
 #[derive(Debug)]
@@ -62,6 +65,16 @@ impl Site {
             key: edge["api_key"].as_str().unwrap().to_owned(),
             drivers: AtomicI64::new(0),
         }
+    }
+
+    /// One station, on a server that pushes to this stand-in, with further settings.
+    pub async fn pushing_to(fcm: &StandIn, more: &[(&str, &str)]) -> Self {
+        let (url, credentials) = (fcm.url(), fcm.credentials().display().to_string());
+        let settings = [
+            ("fcm.base_url", url.as_str()),
+            ("fcm.credentials_file", credentials.as_str()),
+        ];
+        Self::with_settings(1, &[&settings, more].concat()).await
     }
 
     pub fn address(&self) -> &str {

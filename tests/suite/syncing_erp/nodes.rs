@@ -13,7 +13,7 @@ use crate::support::{
     database::Database,
     folder::Folder,
     node::Node,
-    owed::{row, slip, until},
+    owed::{owe_days, row, slip, until},
 };
 
 fn node(folder: &Folder, name: &str, database: &Database, erp: &ErpProcess, more: &[(&str, &str)]) -> Node {
@@ -127,16 +127,7 @@ async fn each_day_is_closed_once_by_one_leader_after_another_whatever_becomes_of
     let (database, folder) = (Database::new(), Folder::new());
     let erp = ErpProcess::start(&[]);
     let client = database.connect().await;
-    // A close takes its time, so that its leader falls in the middle of one.
-    let slowly = "CREATE FUNCTION slowly() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN PERFORM pg_sleep(0.05); RETURN NULL; END $$; \
-         CREATE TRIGGER slowly AFTER INSERT ON day_close FOR EACH ROW EXECUTE FUNCTION slowly()";
-    client.batch_execute(slowly).await.unwrap();
-    client.batch_execute(&row(&slip(1), 1, None, &slip(1))).await.unwrap();
-    let first = format!(
-        "UPDATE outbox SET payload = payload || jsonb_build_object('day', \
-         ((now() - interval '30 minutes') AT TIME ZONE 'Asia/Seoul')::date - {DAYS})"
-    );
-    client.batch_execute(&first).await.unwrap();
+    owe_days(&client, DAYS, Duration::from_millis(50)).await;
     let short = [
         ("leader.lease", "1s"),
         ("leader.renew", "200ms"),

@@ -6,13 +6,7 @@ use nix::sys::signal::Signal;
 use tokio::time::sleep;
 
 use super::{HASTE, PATIENCE, SENT, all, applied_once, begin, count, owe, settings_of, until};
-use crate::support::{
-    database::Database,
-    folder::Folder,
-    node::Node,
-    owed::{row, slip},
-    stand_in::StandIn,
-};
+use crate::support::{database::Database, folder::Folder, node::Node, owed::owe_days, stand_in::StandIn};
 
 const LOOK_AGAIN: Duration = Duration::from_millis(5);
 
@@ -110,15 +104,7 @@ async fn days_are_closed_once_by_leaders_that_are_stopped_and_cut_off() {
     let Some(mut case) = begin("OB-08").await else { return };
     let (database, folder) = (Database::new(), Folder::new());
     let client = database.connect().await;
-    let slowly = "CREATE FUNCTION slowly() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN PERFORM pg_sleep(0.1); RETURN NULL; END $$; \
-         CREATE TRIGGER slowly AFTER INSERT ON day_close FOR EACH ROW EXECUTE FUNCTION slowly()";
-    client.batch_execute(slowly).await.unwrap();
-    client.batch_execute(&row(&slip(1), 1, None, &slip(1))).await.unwrap();
-    let first = format!(
-        "UPDATE outbox SET payload = payload || jsonb_build_object('day', \
-         ((now() - interval '30 minutes') AT TIME ZONE 'Asia/Seoul')::date - {DAYS})"
-    );
-    client.batch_execute(&first).await.unwrap();
+    owe_days(&client, DAYS, Duration::from_millis(100)).await;
     let lease = [("leader.lease", "600ms"), ("leader.renew", "150ms")];
     let nodes = ["a", "b"].map(|name| Node::start(&folder, name, &database, &lease));
     for node in &nodes {

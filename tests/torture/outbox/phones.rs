@@ -16,15 +16,6 @@ use crate::support::{
     stand_in::{StandIn, is_send},
 };
 
-async fn yard(fcm: &StandIn, more: &[(&str, &str)]) -> Site {
-    let (url, credentials) = (fcm.url(), fcm.credentials().display().to_string());
-    let settings = [
-        ("fcm.base_url", url.as_str()),
-        ("fcm.credentials_file", credentials.as_str()),
-    ];
-    Site::with_settings(1, &[&settings, more].concat()).await
-}
-
 async fn settled(site: &Site) {
     let owed = "SELECT count(*) FROM outbox WHERE kind LIKE 'PUSH_%' AND state IN ('PENDING', 'LEASED')";
     let until = Instant::now() + PATIENCE;
@@ -39,7 +30,7 @@ async fn a_thousand_drivers_cancel_in_the_instant_of_their_call() {
     const ROUNDS: u64 = 1000;
     let Some(mut case) = begin("OB-09").await else { return };
     let fcm = StandIn::start("fcm", &[]);
-    let site = yard(&fcm, &[("database.pool", "8")]).await;
+    let site = Site::pushing_to(&fcm, &[("database.pool", "8")]).await;
     let cab = Cab::new(&site, 1).await;
     cab.tell_token("phone").await;
     let mut cancelled: BTreeMap<i64, DateTime<Utc>> = BTreeMap::new();
@@ -102,7 +93,7 @@ async fn each_answer_of_fcm_does_what_its_page_of_errors_says() {
         ("delivery.first_pause", "400ms"),
         ("delivery.longest_pause", "1600ms"),
     ];
-    let site = yard(&fcm, &settings).await;
+    let site = Site::pushing_to(&fcm, &settings).await;
     let cab = Cab::new(&site, 1).await;
     let tokens = "SELECT count(*) FROM login_session WHERE fcm_token IS NOT NULL";
     for round in 0..ROUNDS {
