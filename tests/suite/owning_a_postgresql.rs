@@ -2,10 +2,15 @@
 
 use std::{
     env, fs,
-    io::{BufRead, BufReader, Read},
-    os::unix::fs::{MetadataExt, PermissionsExt},
+    io::{self, BufRead, BufReader, Read, Write},
+    net::Shutdown,
+    os::unix::{
+        fs::{MetadataExt, PermissionsExt},
+        net::{UnixListener, UnixStream},
+    },
     path::Path,
     process::{Command, Stdio},
+    thread::{self, JoinHandle},
     time::{Duration, Instant},
 };
 
@@ -152,9 +157,8 @@ fn a_server_to_be_killed() {
     std::io::stdin().read_to_end(&mut Vec::new()).unwrap();
 }
 
-#[test]
-fn it_is_taken_over_after_its_server_was_killed() {
-    let folder = Folder::new();
+/// A PostgreSQL that a server which was killed has left behind.
+fn orphan(folder: &Folder) -> Pid {
     let mut server = Command::new(env::current_exe().unwrap())
         .args(["owning_a_postgresql::a_server_to_be_killed", "--exact", "--nocapture"])
         .env("WEIGHBRIDGE_TEST_SERVE_AND_DIE", folder.path())
@@ -168,10 +172,89 @@ fn it_is_taken_over_after_its_server_was_killed() {
     server.kill().unwrap();
     server.wait().unwrap();
     assert!(is_alive(pid), "it outlives its server");
+    pid
+}
 
+#[test]
+fn it_is_taken_over_after_its_server_was_killed() {
+    let folder = Folder::new();
+    let pid = orphan(&folder);
     let embedded = Embedded::start(folder.path(), &FAST).unwrap();
     assert!(embedded.was_adopted());
     assert_eq!(ask(&embedded, "SELECT answer FROM kept"), "42");
     embedded.stop().unwrap();
     assert!(!is_alive(pid), "and ends with the one that took it over");
+}
+
+/// Stands before the socket of `pid` and passes everything on, until `word` is asked of it: then `pid` is killed.
+fn kill_when_asked(folder: &Folder, pid: Pid, word: &'static str) -> JoinHandle<()> {
+    let socket = folder.path().join("postgres.socket/.s.PGSQL.5432");
+    let behind = socket.with_file_name("behind");
+    fs::rename(&socket, &behind).unwrap();
+    let listener = UnixListener::bind(&socket).unwrap();
+    thread::spawn(move || {
+        let (mut client, _) = listener.accept().unwrap();
+        let mut server = UnixStream::connect(&behind).unwrap();
+        let (mut answers, mut to_client) = (server.try_clone().unwrap(), client.try_clone().unwrap());
+        let answering = thread::spawn(move || io::copy(&mut answers, &mut to_client).unwrap_or_default());
+        let mut asked = [0; 8192];
+        while let Ok(count @ 1..) = client.read(&mut asked) {
+            if String::from_utf8_lossy(&asked[..count]).contains(word) {
+                kill(pid, Signal::SIGKILL).unwrap();
+                break;
+            }
+            server.write_all(&asked[..count]).unwrap();
+        }
+        drop(client);
+        server.shutdown(Shutdown::Both).unwrap_or_default();
+        answering.join().unwrap();
+    })
+}
+
+#[test]
+fn one_that_is_killed_while_it_is_taken_over_is_started_anew() {
+    let folder = Folder::new();
+    let pid = orphan(&folder);
+    let killing = kill_when_asked(&folder, pid, "pg_database");
+    let embedded = Embedded::start(folder.path(), &FAST).unwrap();
+    killing.join().unwrap();
+    assert!(embedded.was_adopted());
+    assert!(embedded.restarts() > 0);
+    assert_eq!(ask(&embedded, "SELECT answer FROM kept"), "42");
+    assert_ne!(postmaster(folder.path()).unwrap(), pid);
+}
+
+/// As a start finds it in the instant in which another server's PostgreSQL takes the directory: its file says nothing yet.
+#[test]
+fn one_that_was_faster_is_stopped_with_the_server_too() {
+    let folder = Folder::new();
+    let pid = orphan(&folder);
+    let pid_file = folder.path().join("postgres/postmaster.pid");
+    let written = fs::read(&pid_file).unwrap();
+    fs::write(&pid_file, "").unwrap();
+    let embedded = Embedded::start(folder.path(), &FAST).unwrap();
+    fs::write(&pid_file, written).unwrap();
+    assert!(!embedded.was_adopted());
+    assert_eq!(ask(&embedded, "SELECT answer FROM kept"), "42");
+    embedded.stop().unwrap();
+    assert!(!is_alive(pid));
+}
+
+/// As after a power cut, when the numbers of processes are given out anew.
+#[test]
+fn another_program_that_has_its_number_is_left_alone() {
+    let (folder, others) = (Folder::new(), Folder::new());
+    let other = Embedded::start(others.path(), &FAST).unwrap();
+    Embedded::start(folder.path(), &FAST).unwrap().stop().unwrap();
+    let number = postmaster(others.path()).unwrap();
+    let data = folder.path().join("postgres");
+    let stale = format!("{number}\n{}\n", data.display());
+    fs::write(data.join("postmaster.pid"), &stale).unwrap();
+    fs::write(folder.path().join("postgres.socket/.s.PGSQL.5432.lock"), &stale).unwrap();
+    let embedded = Embedded::start(folder.path(), &FAST).unwrap();
+    assert!(!embedded.was_adopted());
+    assert_eq!(ask(&embedded, "SELECT 42"), "42");
+    embedded.stop().unwrap();
+    assert!(is_alive(number));
+    assert_eq!(ask(&other, "SELECT 42"), "42");
 }

@@ -17,7 +17,7 @@ use std::{
         mpsc::{self, RecvTimeoutError, Sender},
     },
     thread::{self, JoinHandle},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use secrecy::{ExposeSecret, SecretString};
@@ -25,7 +25,7 @@ use tracing::{error, info, warn};
 
 use crate::db::{
     DbError,
-    blocking::{connect_within, on_own_runtime},
+    blocking::{connect_within, on_own_runtime, patiently},
 };
 use cluster::Cluster;
 use lock::DataDirLock;
@@ -54,12 +54,13 @@ pub enum EmbeddedError {
     #[error("{program} failed: {output}")]
     Failed { program: &'static str, output: String },
     #[error(
-        "PostgreSQL was started but did not serve within {} s; its logs are postgres.start.log and postgres/log in {}; \
-         it said last: {last_words}",
-        SERVES_WITHIN.as_secs(), data_dir.display()
+        "PostgreSQL was started but did not serve, which was given up after {} s; its logs are postgres.start.log and \
+         postgres/log in {}; it said last: {last_words}",
+        waited.as_secs(), data_dir.display()
     )]
     NotServing {
         data_dir: PathBuf,
+        waited: Duration,
         last_words: String,
         #[source]
         source: DbError,
@@ -181,7 +182,7 @@ fn keep(
     loop {
         match stopped.recv_timeout(pause) {
             Err(RecvTimeoutError::Timeout) => (),
-            Ok(()) | Err(RecvTimeoutError::Disconnected) => return postmaster.stop(),
+            Ok(()) | Err(RecvTimeoutError::Disconnected) => return stop_all(cluster, &mut postmaster),
         }
         if !postmaster.has_ended() {
             pause = LOOK_EVERY;
@@ -190,8 +191,8 @@ fn keep(
         restarts.fetch_add(1, Ordering::Relaxed);
         let last_words = postmaster::last_words(cluster);
         warn!("the private PostgreSQL has ended, it is started again; it said last: {last_words}");
-        match Postmaster::start(cluster) {
-            Ok(started) => postmaster = started,
+        match Postmaster::running_in(cluster).map_or_else(|| Postmaster::start(cluster), Ok) {
+            Ok(running) => postmaster = running,
             Err(error) => error!("the private PostgreSQL could not be started again: {error}"),
         }
         // One that dies at once, as while a predecessor's last process still lives, is not started in a hot loop.
@@ -199,29 +200,40 @@ fn keep(
     }
 }
 
-/// Waits until PostgreSQL serves, and makes our database if it is not there.
+/// Stops ours, and whichever was faster than ours: one that a dead server had just started holds the directory before its
+/// file says so.
+fn stop_all(cluster: &Cluster, postmaster: &mut Postmaster) -> Result<(), EmbeddedError> {
+    postmaster.stop()?;
+    Postmaster::running_in(cluster).map_or(Ok(()), |mut other| other.stop())
+}
+
+/// Waits until PostgreSQL serves, and makes our database if it is not there. One that ends meanwhile, at whatever step, is
+/// started again and asked anew.
 fn ensure_database(cluster: &Cluster) -> Result<(), EmbeddedError> {
+    let url = cluster.url("postgres");
+    let began = Instant::now();
+    on_own_runtime(async || {
+        let step = async || make_database(url.expose_secret()).await;
+        patiently(SERVES_WITHIN, DbError::is_passing, step)
+            .await
+            .map_err(|source| EmbeddedError::NotServing {
+                data_dir: cluster.data.with_file_name(""),
+                waited: began.elapsed(),
+                last_words: postmaster::last_words(cluster),
+                source,
+            })
+    })
+}
+
+async fn make_database(url: &str) -> Result<(), DbError> {
     use diesel_async::{RunQueryDsl, SimpleAsyncConnection};
 
-    let not_serving = |source: DbError| EmbeddedError::NotServing {
-        data_dir: cluster.data.with_file_name(""),
-        last_words: postmaster::last_words(cluster),
-        source,
-    };
-    let url = cluster.url("postgres");
-    on_own_runtime(async || {
-        let mut conn = connect_within(url.expose_secret(), SERVES_WITHIN)
-            .await
-            .map_err(not_serving)?;
-        let found = diesel::sql_query("SELECT FROM pg_database WHERE datname = 'weighbridge'")
-            .execute(&mut conn)
-            .await
-            .map_err(|error| not_serving(error.into()))?;
-        if found == 0 {
-            conn.batch_execute("CREATE DATABASE weighbridge")
-                .await
-                .map_err(|error| not_serving(error.into()))?;
-        }
-        Ok(())
-    })
+    let mut conn = connect_within(url, Duration::ZERO).await?;
+    let found = diesel::sql_query("SELECT FROM pg_database WHERE datname = 'weighbridge'")
+        .execute(&mut conn)
+        .await?;
+    if found == 0 {
+        conn.batch_execute("CREATE DATABASE weighbridge").await?;
+    }
+    Ok(())
 }

@@ -2,7 +2,8 @@
 
 use std::{
     fs::{self, File},
-    os::unix::process::CommandExt,
+    io,
+    os::unix::{ffi::OsStrExt, process::CommandExt},
     path::{Path, PathBuf},
     process::{Child, Stdio},
     thread,
@@ -34,6 +35,7 @@ const STOPS_WITHIN: Duration = Duration::from_secs(8);
 impl Postmaster {
     /// Starts the cluster; it serves a little later.
     pub(super) fn start(cluster: &Cluster) -> Result<Self, EmbeddedError> {
+        forget_stranger(cluster)?;
         // What it says before it has a log of its own.
         let path = cluster.start_log();
         let said = File::create(&path).map_err(at(&path))?;
@@ -56,16 +58,7 @@ impl Postmaster {
 
     /// The one that runs in the cluster's directory already, if any.
     pub(super) fn running_in(cluster: &Cluster) -> Option<Self> {
-        let pid_file = fs::read_to_string(cluster.data.join("postmaster.pid")).ok()?;
-        let mut lines = pid_file.lines();
-        let pid = Pid::from_raw(lines.next()?.trim().parse().ok()?);
-        let named = Path::new(lines.next()?.trim()) == cluster.data;
-        // The number may have gone to another program since.
-        let program = fs::read(format!("/proc/{pid}/cmdline")).ok()?;
-        let is_postgres = String::from_utf8_lossy(&program).contains("postgres");
-        if !named || !is_postgres || !is_alive(pid) {
-            return None;
-        }
+        let pid = last_pid(cluster).filter(|pid| works_in(cluster, *pid))?;
         info!(
             postgresql.pid = pid.as_raw(),
             "a PostgreSQL that was left running is taken over"
@@ -110,7 +103,7 @@ impl Postmaster {
     fn signal(&self, signal: Signal) -> Result<(), EmbeddedError> {
         match kill(self.pid(), signal) {
             Ok(()) | Err(Errno::ESRCH) => Ok(()),
-            Err(errno) => Err(std::io::Error::from(errno).into()),
+            Err(errno) => Err(io::Error::from(errno).into()),
         }
     }
 
@@ -167,6 +160,42 @@ const SETTINGS: [&str; 10] = [
     "log_rotation_size=0",
     "log_line_prefix=%m [%p] %u@%d ",
 ];
+
+/// The process that its files name. It may have ended long ago, and its number may have gone to another program since.
+fn last_pid(cluster: &Cluster) -> Option<Pid> {
+    let pid_file = fs::read_to_string(cluster.data.join("postmaster.pid")).ok()?;
+    let mut lines = pid_file.lines();
+    let pid = lines.next()?.trim().parse().ok()?;
+    (Path::new(lines.next()?.trim()) == cluster.data).then(|| Pid::from_raw(pid))
+}
+
+/// Whether this process is a PostgreSQL of this cluster: also another one's would be a stranger.
+fn works_in(cluster: &Cluster, pid: Pid) -> bool {
+    let words = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+    let data = cluster.data.as_os_str().as_bytes();
+    is_alive(pid) && words.split(|byte| *byte == 0).any(|word| word == data)
+}
+
+/// PostgreSQL refuses to start while any process has the number that its files name, as after a power cut.
+fn forget_stranger(cluster: &Cluster) -> Result<(), EmbeddedError> {
+    let Some(pid) = last_pid(cluster).filter(|pid| is_alive(*pid) && !works_in(cluster, *pid)) else {
+        return Ok(());
+    };
+    warn!(
+        postgresql.pid = pid.as_raw(),
+        "the private PostgreSQL's number has gone to another program; its files of then are removed"
+    );
+    for stale in [
+        cluster.data.join("postmaster.pid"),
+        cluster.socket_dir.join(".s.PGSQL.5432.lock"),
+    ] {
+        match fs::remove_file(&stale) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(at(&stale)(error)),
+            _ => (),
+        }
+    }
+    Ok(())
+}
 
 fn is_alive(pid: Pid) -> bool {
     let stat = fs::read_to_string(format!("/proc/{pid}/stat"));
