@@ -9,6 +9,7 @@ use futures_util::future::join_all;
 use tokio::time::sleep;
 
 use super::yard::Yard;
+use crate::support::database::CUT_ONE;
 
 const CLIENTS: i64 = 16;
 const WEIGHINGS: i64 = 12;
@@ -47,11 +48,9 @@ async fn slip_numbers_have_no_gap_whatever_breaks_off_at_midnight() {
     });
     let cutting = tokio::spawn(async move {
         let client = database.connect().await;
-        let cut = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity
-                   WHERE datname = current_database() AND pid <> pg_backend_pid() AND state <> 'idle' ORDER BY random() LIMIT 1";
         for _ in 0..50 {
             sleep(Duration::from_millis(20)).await;
-            client.execute(cut, &[]).await.unwrap();
+            client.execute(CUT_ONE, &[]).await.unwrap();
         }
     });
     let mut broken_off = 0;

@@ -23,6 +23,10 @@ pub struct Database {
     name: String,
 }
 
+/// Cuts a connection of the product that is at work, if there is one, and none of the test's own.
+pub const CUT_ONE: &str = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+    WHERE datname = current_database() AND application_name = 'weighbridge' AND state <> 'idle' ORDER BY random() LIMIT 1";
+
 impl Database {
     /// With the schema of this version, and nothing in it but what migrations put there.
     pub fn new() -> Self {
