@@ -135,15 +135,17 @@ impl Push {
                     push: call.withdrawn(&self.manner, now),
                 })
             }
-            Some(Kind::PushCompleted) => {
+            Some(kind @ (Kind::PushCompleted | Kind::PushCorrected | Kind::PushRevoked)) => {
                 let slip: SlipPayload = parsed(due)?;
                 let driver_id = slip
                     .driver_id
                     .ok_or_else(|| Untold::Never("it has no driver".to_owned()))?;
-                Ok(Told {
-                    driver_id,
-                    push: slip.completed(&self.manner, now),
-                })
+                let push = match kind {
+                    Kind::PushCorrected => slip.corrected(&self.manner, now),
+                    Kind::PushRevoked => slip.revoked(&self.manner, now),
+                    _ => slip.completed(&self.manner, now),
+                };
+                Ok(Told { driver_id, push })
             }
             _ => Err(Untold::Broken(format!("{} is no push", due.kind))),
         }

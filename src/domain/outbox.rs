@@ -24,6 +24,10 @@ pub enum Kind {
     ErpClose,
     /// A driver's phone: your slip is there.
     PushCompleted,
+    /// A driver's phone: your slip is another by now.
+    PushCorrected,
+    /// A driver's phone: a slip is not yours any more.
+    PushRevoked,
     /// A driver's phone: drive on now.
     PushCalled,
     /// A driver's phone: your call was taken back.
@@ -37,11 +41,13 @@ pub enum Kind {
 }
 
 impl Kind {
-    const ALL: [Self; 10] = [
+    const ALL: [Self; 12] = [
         Self::ErpComplete,
         Self::ErpVoid,
         Self::ErpClose,
         Self::PushCompleted,
+        Self::PushCorrected,
+        Self::PushRevoked,
         Self::PushCalled,
         Self::PushWithdrawn,
         Self::SmsWelcome,
@@ -61,6 +67,8 @@ impl Kind {
             Self::ErpVoid => "ERP_VOID",
             Self::ErpClose => "ERP_CLOSE",
             Self::PushCompleted => "PUSH_COMPLETED",
+            Self::PushCorrected => "PUSH_CORRECTED",
+            Self::PushRevoked => "PUSH_REVOKED",
             Self::PushCalled => "PUSH_CALLED",
             Self::PushWithdrawn => "PUSH_WITHDRAWN",
             Self::SmsWelcome => "SMS_WELCOME",
@@ -127,9 +135,64 @@ pub fn completion(record_id: i64, record: &Record, names: &Names, origin: Origin
         aggregate_key: first_slip.to_owned(),
         payload,
     };
-    let mut messages = vec![message(Kind::ErpComplete, for_erp(record_id, record, names))];
+    let mut messages = vec![message(
+        Kind::ErpComplete,
+        for_erp(record_id, record, names, None, origin),
+    )];
     if record.driver_id.is_some() {
         messages.push(message(Kind::PushCompleted, payload(record_id, record)));
+    }
+    messages
+}
+
+/// What a corrected weighing was before.
+#[derive(Clone, Debug)]
+pub struct Before {
+    pub record_id: i64,
+    pub slip: Option<SlipNumber>,
+    pub driver_id: Option<i64>,
+    /// Whether the ERP was told of it.
+    pub told: bool,
+    /// The record that was never a correction, and its slip.
+    pub first_record_id: i64,
+    pub first_slip: String,
+}
+
+/// The messages of a record that corrects another: to ERP after the void of that one, to the driver of the new slip, and to
+/// the one who has lost his.
+pub fn correction(record_id: i64, record: &Record, names: &Names, origin: Origin, before: &Before) -> Vec<Message> {
+    let message = |kind: Kind, payload: Value| Message {
+        kind,
+        idempotency_key: idempotency_key(origin, record.revision, kind),
+        aggregate_key: before.first_slip.clone(),
+        payload,
+    };
+    let old_slip = before.slip.as_ref().map(ToString::to_string);
+    let replaces = old_slip.as_deref().filter(|_| before.told);
+    let mut messages = vec![message(
+        Kind::ErpComplete,
+        for_erp(record_id, record, names, replaces, origin),
+    )];
+    let same_driver = before.driver_id == record.driver_id;
+    if record.driver_id.is_some() {
+        let mut slip = payload(record_id, record);
+        slip["first_record_id"] = before.first_record_id.into();
+        let kind = if same_driver {
+            slip["replaces"] = json!(old_slip);
+            Kind::PushCorrected
+        } else {
+            Kind::PushCompleted
+        };
+        messages.push(message(kind, slip));
+    }
+    if let Some(driver_id) = before.driver_id.filter(|_| !same_driver) {
+        let slip = json!({
+            "record_id": before.record_id,
+            "slip_number": old_slip,
+            "driver_id": driver_id,
+            "first_record_id": before.first_record_id,
+        });
+        messages.push(message(Kind::PushRevoked, slip));
     }
     messages
 }
@@ -175,13 +238,13 @@ const OF_THE_VOIDED: [&str; 16] = [
 ];
 
 /// The contract's words: `docs/erp-rest-v1.md`.
-fn for_erp(record_id: i64, record: &Record, names: &Names) -> Value {
+fn for_erp(record_id: i64, record: &Record, names: &Names, replaces: Option<&str>, origin: Origin) -> Value {
     let at = |pass: Option<Pass>| pass.map(|pass| pass.at.to_rfc3339_opts(SecondsFormat::Millis, true));
     let mut payload = payload(record_id, record);
     let more = json!({
         "site_id": record.site_id,
         "day": record.slip.as_ref().map(SlipNumber::day),
-        "replaces": null,
+        "replaces": replaces,
         "station_name": names.station,
         "vehicle_plate": names.plate,
         "driver_name": names.driver,
@@ -192,7 +255,7 @@ fn for_erp(record_id: i64, record: &Record, names: &Names) -> Value {
         "customer_name": names.customer.1,
         "first_weighed_at": at(record.first),
         "second_weighed_at": at(record.second),
-        "manual": false,
+        "manual": matches!(origin, Origin::Manual(_)),
     });
     if let (Some(payload), Value::Object(more)) = (payload.as_object_mut(), more) {
         payload.extend(more);

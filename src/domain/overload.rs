@@ -37,6 +37,19 @@ impl Overload {
         }
     }
 
+    /// By its word.
+    pub fn named(name: &str) -> Option<Self> {
+        [
+            Self::Ok,
+            Self::VehicleOver,
+            Self::LegalOver,
+            Self::VehicleOver110,
+            Self::Enforceable,
+        ]
+        .into_iter()
+        .find(|overload| overload.name() == name)
+    }
+
     /// The word in the database and in the interface.
     pub const fn name(self) -> &'static str {
         match self {

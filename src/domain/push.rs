@@ -28,7 +28,7 @@ pub struct Manner {
 /// A push, to any of a driver's devices.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Push {
-    /// `QUEUE_CALLED`, `QUEUE_WITHDRAWN` or `WEIGHING_COMPLETED`.
+    /// `QUEUE_CALLED`, `QUEUE_WITHDRAWN`, `WEIGHING_COMPLETED`, `WEIGHING_CORRECTED` or `WEIGHING_REVOKED`.
     pub kind: &'static str,
     pub shown: Shown,
     pub data: Vec<(&'static str, String)>,
@@ -59,13 +59,17 @@ pub struct CallPayload {
     pub reason: Option<String>,
 }
 
-/// What the outbox has of a completed weighing.
+/// What the outbox has of a slip: completed, corrected, or no longer its driver's.
 #[derive(Clone, Debug, Deserialize)]
 pub struct SlipPayload {
     pub record_id: i64,
     pub driver_id: Option<i64>,
     pub slip_number: Option<String>,
     pub net_kg: Option<Kilograms>,
+    /// The slip that it corrects.
+    pub replaces: Option<String>,
+    /// The record of which it is a correction, or one of a correction.
+    pub first_record_id: Option<i64>,
 }
 
 impl CallPayload {
@@ -136,19 +140,40 @@ impl CallPayload {
 impl SlipPayload {
     /// The slip is there.
     pub fn completed(&self, manner: &Manner, now: DateTime<Utc>) -> Push {
+        self.push("WEIGHING_COMPLETED", "completed", manner, now)
+    }
+
+    /// It stands in the place of another.
+    pub fn corrected(&self, manner: &Manner, now: DateTime<Utc>) -> Push {
+        let mut push = self.push("WEIGHING_CORRECTED", "corrected", manner, now);
+        push.data
+            .extend(self.replaces.clone().map(|replaced| ("replaces", replaced)));
+        push
+    }
+
+    /// It is not the driver's any more.
+    pub fn revoked(&self, manner: &Manner, now: DateTime<Utc>) -> Push {
+        self.push("WEIGHING_REVOKED", "revoked", manner, now)
+    }
+
+    fn push(&self, kind: &'static str, name: &str, manner: &Manner, now: DateTime<Utc>) -> Push {
         let slip = self.slip_number.clone().unwrap_or_default();
-        let net = self.net_kg.map(json_number::number).unwrap_or_default();
-        let values = [("slip", slip.as_str()), ("net", net.as_str())];
+        let net = self.net_kg.map(json_number::number);
+        let values = [
+            ("slip", slip.as_str()),
+            ("net", net.as_deref().unwrap_or_default()),
+            ("replaced", self.replaces.as_deref().unwrap_or_default()),
+        ];
+        let shown = Shown::of(name, &values, manner.language);
+        let mut data = vec![("record_id", self.record_id.to_string()), ("slip_number", slip)];
+        data.extend(net.map(|net| ("net_weight", net)));
         Push {
-            kind: "WEIGHING_COMPLETED",
-            shown: Shown::of("completed", &values, manner.language),
-            data: vec![
-                ("record_id", self.record_id.to_string()),
-                ("slip_number", slip),
-                ("net_weight", net),
-            ],
+            kind,
+            shown,
+            data,
             until: now + SLIP_LIFE,
-            key: format!("slip-{}", self.record_id),
+            // On the screen a correction takes the place of what it corrects.
+            key: format!("slip-{}", self.first_record_id.unwrap_or(self.record_id)),
             urgent: false,
         }
     }
@@ -272,6 +297,8 @@ mod tests {
             driver_id: Some(7),
             slip_number: Some("WR20260125001".to_owned()),
             net_kg: Some(Kilograms::from_whole(15_000)),
+            replaces: None,
+            first_record_id: None,
         };
         let message = slip.completed(&MANNER, now).for_device("t", now)["message"].clone();
         assert_eq!(message["android"]["priority"], "NORMAL");

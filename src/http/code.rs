@@ -54,6 +54,8 @@ codes! {
     DuplicateLogin = 409 "DUPLICATE_LOGIN",
     AlreadyQueued = 409 "ALREADY_QUEUED",
     InvalidState = 409 "INVALID_STATE",
+    NothingDiffers = 409 "NOTHING_DIFFERS",
+    NoTare = 409 "NO_TARE",
     AlreadyRestarting = 409 "ALREADY_RESTARTING",
     IdempotencyInProgress = 409 "IDEMPOTENCY_IN_PROGRESS",
     PayloadTooLarge = 413 "PAYLOAD_TOO_LARGE",

@@ -178,6 +178,7 @@ fn routes(config: &mut ServiceConfig) {
                 .service(weigh_records::list_records)
                 .service(weigh_records::show_record)
                 .service(weigh_records::void::void_record)
+                .service(weigh_records::correct::correct_record)
                 .service(captures::list_captures)
                 .service(captures::assign_capture)
                 .service(captures::dismiss_capture)

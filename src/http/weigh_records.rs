@@ -1,5 +1,6 @@
 //! `/weigh-records`: the weighings, by day, plate, driver and status.
 
+pub mod correct;
 pub mod void;
 
 use actix_web::{get, web::Data};
@@ -68,6 +69,8 @@ pub struct RecordDetail {
     voided_by: Option<i64>,
     /// The voided record that this one corrects.
     replaces: Option<i64>,
+    /// The record that corrects this voided one.
+    replaced_by: Option<i64>,
     /// Which completion of the same capture this is, from 1.
     revision: i32,
     review_reason: Option<String>,
@@ -166,7 +169,12 @@ fn day(field: &str, text: Option<String>) -> Result<NaiveDate, ApiError> {
 
 impl From<Detail> for RecordDetail {
     fn from(detail: Detail) -> Self {
-        let Detail { item, story, captures } = detail;
+        let Detail {
+            item,
+            story,
+            captures,
+            replaced_by,
+        } = detail;
         let at = |moment| in_zone(moment, &item.time_zone);
         Self {
             record: RecordItem::from(&item),
@@ -189,6 +197,7 @@ impl From<Detail> for RecordDetail {
             voided_at: story.voided_at.map(at),
             voided_by: story.voided_by,
             replaces: story.replaces,
+            replaced_by,
             revision: story.revision,
             review_reason: story.review_reason,
             reprint_count: story.reprint_count,

@@ -12,6 +12,7 @@ mod architecture;
 mod breaking_actors;
 mod calling_quickly;
 mod calling_trucks;
+mod correcting_records;
 mod deciding_on_captures;
 mod delivering;
 mod describing_the_api;

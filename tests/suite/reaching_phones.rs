@@ -3,6 +3,7 @@
 //! FCM is a process of its own that speaks HTTP/2 and refuses what the real one refuses.
 
 mod again;
+mod corrected;
 
 use std::{collections::BTreeSet, time::Duration};
 
@@ -345,6 +346,8 @@ async fn many_pushes_share_one_connection() {
         driver_id: Some(1),
         slip_number: Some("WR20260125001".to_owned()),
         net_kg: None,
+        replaces: None,
+        first_record_id: None,
     };
     let push = slip.completed(
         &Manner {

@@ -1,5 +1,6 @@
 //! The ERP has every completed weighing once, in order, whatever fails on the way. It is a process of its own, and strict.
 
+mod corrections;
 mod days;
 mod nodes;
 mod stand_in;
@@ -9,11 +10,7 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 
 use self::stand_in::{ErpProcess, Office, owe_slips};
-use crate::support::{
-    owed::{row, slip, void_row},
-    site::Clock,
-    tls,
-};
+use crate::support::{owed::slip, site::Clock, tls};
 
 #[actix_rt::test]
 async fn a_weighing_reaches_the_erp_with_all_that_it_needs_and_its_answer_is_on_the_record() {
@@ -265,38 +262,6 @@ async fn an_erp_that_was_down_gets_all_that_waited_and_is_not_run_over() {
     assert!(took < Duration::from_secs(20), "it gets all that waited: {took:?}");
     let book = erp.book().await;
     assert_eq!(effects(&book, "applied"), 300);
-}
-
-/// OB-06: corrections come in order, whatever fails between them.
-#[actix_rt::test]
-async fn corrections_and_voids_come_in_the_order_in_which_they_were_made() {
-    let erp = ErpProcess::start(&["--fail", "internal=0.1", "--fail", "lost-answer=0.1"]);
-    let office = Office::start(&erp, &[]).await;
-    let mut rows = String::new();
-    for number in 1..=20 {
-        for revision in 1..=3 {
-            let (slip_number, replaces) = (
-                slip(number * 10 + revision),
-                (revision > 1).then(|| slip(number * 10 + revision - 1)),
-            );
-            if let Some(replaced) = &replaces {
-                rows.push_str(&void_row(replaced, revision - 1, &slip(number * 10 + 1)));
-            }
-            rows.push_str(&row(
-                &slip_number,
-                revision,
-                replaces.as_deref(),
-                &slip(number * 10 + 1),
-            ));
-        }
-    }
-    office.site.execute(&rows).await;
-    office
-        .until("SELECT count(*) FROM outbox WHERE state = 'SENT'", 100)
-        .await;
-    let book = erp.book().await;
-    // The ERP refuses a correction of what was not voided, and a void of what it does not know.
-    assert_eq!((effects(&book, "applied"), effects(&book, "out of order")), (100, 0));
 }
 
 #[actix_rt::test]

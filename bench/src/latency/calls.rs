@@ -208,6 +208,8 @@ async fn throughput(firebase: &Firebase, pushes: u32) -> anyhow::Result<Measurem
         driver_id: Some(1),
         slip_number: Some("WR20260125001".to_owned()),
         net_kg: None,
+        replaces: None,
+        first_record_id: None,
     };
     let push = slip.completed(&manner, now);
     let many: Vec<Value> = (0..pushes)

@@ -12,6 +12,7 @@ use super::{Loaded, parties};
 use crate::{
     db::{DbError, prepared::Prepare, schema, weight::Weight},
     domain::{
+        overload::Overload,
         slip::SlipNumber,
         weighing::{
             Ledger, Wanted,
@@ -230,6 +231,7 @@ struct RecordRow {
     second_station_id: Option<i64>,
     second_capture_id: Option<i64>,
     slip_number: Option<String>,
+    overload: Option<String>,
     revision: i32,
 }
 
@@ -310,7 +312,7 @@ impl RecordRow {
                 self.second_capture_id,
             ),
             weights,
-            overload: None,
+            overload: self.overload.as_deref().and_then(Overload::named).map(Overload::name),
             review: None,
             slip,
             revision: self.revision,

@@ -6,7 +6,7 @@
 //! - [`save`]: what has changed; slip numbers come last, since their counter is what everyone waits for
 
 pub mod load;
-mod names;
+pub(super) mod names;
 mod parties;
 pub mod save;
 pub(super) mod slips;

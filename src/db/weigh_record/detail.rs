@@ -15,6 +15,8 @@ pub struct Detail {
     pub story: Story,
     /// In the order in which they were taken.
     pub captures: Vec<CaptureOf>,
+    /// The record that corrects this one.
+    pub replaced_by: Option<i64>,
 }
 
 /// What a list leaves out.
@@ -75,6 +77,19 @@ impl Query for DetailOf {
             .select(CaptureOf::as_select())
             .load(conn)
             .await?;
-        Ok(Detail { item, story, captures })
+        // Of the same moment, and so in the same partition.
+        let replaced_by = weigh_record::table
+            .filter(weigh_record::replaces.eq(item.id))
+            .filter(weigh_record::weighed_at.eq(item.weighed_at))
+            .select(weigh_record::id)
+            .first(conn)
+            .await
+            .optional()?;
+        Ok(Detail {
+            item,
+            story,
+            captures,
+            replaced_by,
+        })
     }
 }

@@ -7,6 +7,7 @@
 //! - [`passes`]: what a weight makes of a record: first pass, or complete
 //! - [`leaving`]: how a call ends
 //! - [`completed`]: a completed record's slip number and messages
+//! - [`correct`]: what staff put right on a completed record
 //! - [`wanted`]: what must be locked before
 //! - [`restored`]: what a receipt brings back after a database was restored
 //!
@@ -15,6 +16,7 @@
 pub mod apply;
 pub mod belonging;
 pub mod completed;
+pub mod correct;
 pub mod examine;
 pub mod leaving;
 pub mod ledger;

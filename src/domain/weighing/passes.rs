@@ -48,7 +48,7 @@ pub fn take(record: &mut Record, vehicle: &Vehicle, pass: Pass, on_day: NaiveDat
 }
 
 /// The vehicle's registered tare, unless it has expired.
-fn valid_tare(vehicle: &Vehicle, on_day: NaiveDate) -> Option<Kilograms> {
+pub(super) fn valid_tare(vehicle: &Vehicle, on_day: NaiveDate) -> Option<Kilograms> {
     let expired = vehicle.tare_valid_until.is_some_and(|until| on_day > until);
     vehicle.tare.filter(|_| !expired)
 }

@@ -41,7 +41,7 @@ pub struct NotificationFilter {
 #[derive(Debug, Serialize, ToSchema)]
 pub struct NotificationView {
     id: i64,
-    /// `QUEUE_CALLED`, `QUEUE_WITHDRAWN` or `WEIGHING_COMPLETED`.
+    /// `QUEUE_CALLED`, `QUEUE_WITHDRAWN`, `WEIGHING_COMPLETED`, `WEIGHING_CORRECTED` or `WEIGHING_REVOKED`.
     #[serde(rename = "type")]
     kind: String,
     title: String,

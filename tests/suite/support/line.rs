@@ -49,6 +49,12 @@ impl Line {
         self.database.count(query).await
     }
 
+    /// One text of the database.
+    pub async fn text(&self, query: &str) -> String {
+        let row = self.database.connect().await.query_one(query, &[]).await.unwrap();
+        row.get(0)
+    }
+
     pub async fn ids(&self, query: &str) -> Vec<i64> {
         let rows = self.database.connect().await.query(query, &[]).await.unwrap();
         rows.iter().map(|row| row.get(0)).collect()

@@ -7,6 +7,7 @@ use reqwest::Method;
 use serde_json::{Value, json};
 
 use super::{
+    database::Database,
     server::{Client, Reply, TestServer},
     stand_in::StandIn,
 };
@@ -127,8 +128,17 @@ impl Site {
         self.server.database().connect().await
     }
 
+    pub fn database(&self) -> &Database {
+        self.server.database()
+    }
+
     /// One number of the database.
     pub async fn count(&self, query: &str) -> i64 {
+        self.connect().await.query_one(query, &[]).await.unwrap().get(0)
+    }
+
+    /// One text of it.
+    pub async fn text(&self, query: &str) -> String {
         self.connect().await.query_one(query, &[]).await.unwrap().get(0)
     }
 

@@ -18,10 +18,15 @@ pub struct Ledger {
 struct Books {
     /// What came under a key, and its receipt.
     keys: BTreeMap<Uuid, (Value, String)>,
-    /// Slips that count.
-    slips: BTreeSet<String>,
+    /// What was told of each slip.
+    slips: BTreeMap<String, Value>,
     voided: BTreeSet<String>,
+    /// Slips in whose place another stands.
+    replaced: BTreeSet<String>,
 }
+
+/// What a correction does not change, nor a void.
+const KEPT: [&str; 5] = ["site_id", "day", "station_id", "weighed_at", "gross_kg"];
 
 /// What became of a message.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -65,17 +70,21 @@ impl Books {
         let slip = payload["slip_number"].as_str().unwrap_or_default().to_owned();
         match subject {
             Subject::Weighing => {
-                let replaced = payload["replaces"].as_str();
-                if let Some(replaced) = replaced.filter(|replaced| !self.voided.contains(*replaced)) {
-                    return Err(format!("{slip} replaces {replaced}, which was not voided"));
-                }
-                if !self.slips.insert(slip.clone()) {
+                if self.slips.contains_key(&slip) {
                     return Err(format!("{slip} is known already, under another key"));
                 }
+                if let Some(replaced) = payload["replaces"].as_str() {
+                    self.may_replace(replaced, &slip, payload)?;
+                    self.replaced.insert(replaced.to_owned());
+                }
+                self.slips.insert(slip, payload.clone());
             }
             Subject::Void => {
-                if !self.slips.contains(&slip) {
+                let Some(told) = self.slips.get(&slip) else {
                     return Err(format!("{slip} is voided, and not known"));
+                };
+                if let Some(name) = ["net_kg"].iter().chain(&KEPT).find(|name| differs(told, payload, name)) {
+                    return Err(format!("{slip} is voided with another {name} than it was told with"));
                 }
                 if !self.voided.insert(slip.clone()) {
                     return Err(format!("{slip} was voided already, under another key"));
@@ -85,6 +94,28 @@ impl Books {
         }
         Ok(())
     }
+
+    /// A correction follows the void of what it corrects, is its next revision, and was weighed in the same moment.
+    fn may_replace(&self, replaced: &str, slip: &str, payload: &Value) -> Result<(), String> {
+        let told = self.slips.get(replaced).filter(|_| self.voided.contains(replaced));
+        let told = told.ok_or_else(|| format!("{slip} replaces {replaced}, which was not voided"))?;
+        if self.replaced.contains(replaced) {
+            return Err(format!("{slip} replaces {replaced}, in whose place another stands"));
+        }
+        let next = told["revision"].as_i64().unwrap_or(0) + 1;
+        if payload["revision"] != next {
+            return Err(format!("{slip} is revision {}, expected {next}", payload["revision"]));
+        }
+        match KEPT.iter().find(|name| differs(told, payload, name)) {
+            Some(name) => Err(format!("{slip} has another {name} than {replaced}, which it replaces")),
+            None => Ok(()),
+        }
+    }
+}
+
+/// Where a message says nothing of it, it does not differ.
+fn differs(told: &Value, payload: &Value, name: &str) -> bool {
+    payload.get(name).is_some_and(|value| *value != told[name])
 }
 
 #[cfg(test)]
@@ -97,8 +128,8 @@ mod tests {
     fn what_comes_again_is_applied_once_and_what_comes_out_of_order_is_refused() {
         let ledger = Ledger::default();
         let key = Uuid::from_u128;
-        let first = json!({ "slip_number": "A1" });
-        let second = json!({ "slip_number": "A2", "replaces": "A1" });
+        let first = json!({ "slip_number": "A1", "revision": 1, "gross_kg": "25000" });
+        let second = json!({ "slip_number": "A2", "revision": 2, "gross_kg": "25000", "replaces": "A1" });
         assert!(matches!(
             ledger.apply(key(2), Subject::Void, &first),
             Applied::OutOfOrder(_)
@@ -117,9 +148,24 @@ mod tests {
             Applied::OutOfOrder(_)
         ));
         assert!(matches!(ledger.apply(key(2), Subject::Void, &first), Applied::Now(_)));
+        for (name, value) in [("revision", json!(3)), ("gross_kg", json!("25000.5"))] {
+            let mut odd = second.clone();
+            odd[name] = value;
+            let refused = ledger.apply(key(3), Subject::Weighing, &odd);
+            assert!(
+                matches!(&refused, Applied::OutOfOrder(why) if why.contains(name)),
+                "{refused:?}"
+            );
+        }
         assert!(matches!(
             ledger.apply(key(3), Subject::Weighing, &second),
             Applied::Now(_)
+        ));
+        let mut third = second;
+        third["slip_number"] = json!("A3");
+        assert!(matches!(
+            ledger.apply(key(4), Subject::Weighing, &third),
+            Applied::OutOfOrder(_)
         ));
         assert_eq!(ledger.find(key(9)), None);
     }
