@@ -12,7 +12,10 @@ use tracing::warn;
 use weighbridge_protocol::indicators::{Decoder, Garbled};
 use weighbridge_supervision::Handle;
 
-use crate::scale::{ReadingsTaken, Scale, Silent};
+use crate::{
+    port::pace::Heard,
+    scale::{ReadingsTaken, Scale, Silent},
+};
 
 /// How often the silence is looked at.
 const LOOK_EVERY: Duration = Duration::from_millis(500);
@@ -50,9 +53,9 @@ pub struct Hearing {
     pub silent: bool,
 }
 
-/// Bytes came. Sent by the station's [`Port`](crate::port::Port), which reads on when it is answered.
+/// Bytes came. Sent by the station's [`Port`](crate::port::Port), which reads on when it is answered with what they gave.
 #[derive(Debug, Message)]
-#[rtype(result = "()")]
+#[rtype(result = "Heard")]
 pub struct BytesHeard {
     /// On the monotonic clock.
     pub at_ms: i64,
@@ -145,16 +148,20 @@ impl Actor for Indicator {
 }
 
 impl Handler<BytesHeard> for Indicator {
-    type Result = ResponseFuture<()>;
+    type Result = ResponseFuture<Heard>;
 
-    fn handle(&mut self, BytesHeard { at_ms, bytes }: BytesHeard, _: &mut Context<Self>) -> ResponseFuture<()> {
+    fn handle(&mut self, BytesHeard { at_ms, bytes }: BytesHeard, _: &mut Context<Self>) -> ResponseFuture<Heard> {
         let mut heard = Vec::new();
         self.decoder.push(&bytes, &mut |decoded| heard.push(decoded));
         self.note(&heard);
+        let gave = Heard {
+            frames: heard.iter().filter(|heard| heard.is_ok()).count(),
+            missing: self.decoder.missing(),
+        };
         let (scale, station_id) = (self.scale.clone(), self.station_id);
         Box::pin(async move {
             if heard.is_empty() {
-                return;
+                return gave;
             }
             let readings = heard.into_iter().map(Result::ok).collect();
             if let Err(error) = scale.ask(ReadingsTaken { at_ms, readings }, TAKEN_WITHIN).await {
@@ -163,6 +170,7 @@ impl Handler<BytesHeard> for Indicator {
                     "readings of station {station_id} were not taken: {error}"
                 );
             }
+            gave
         })
     }
 }

@@ -172,7 +172,7 @@ impl Yard {
         });
         let asked = Arc::clone(&sources);
         let socket = move || StatusSocket::new(Arc::clone(&asked));
-        tree.start(Spec::new("status", "status").on("link"), socket)
+        tree.start(Spec::new("status", "status").on("status"), socket)
             .map_err(internal)?;
         if let Some(listen) = config.status_page {
             let page = move || Page::new(listen.clone(), Arc::clone(&sources));
@@ -303,8 +303,9 @@ impl Common<'_> {
         });
         let shown = needs.shown.subscribe();
         let link = move || Link::new(Arc::clone(&needs));
+        // Beside the scales: a weight that had to wake another thread would cost twice as much to send.
         self.tree
-            .start(Spec::new("link", "link").on("link"), link)
+            .start(Spec::new("link", "link").on("stations"), link)
             .map_err(internal)?;
         Ok(shown)
     }

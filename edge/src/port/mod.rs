@@ -4,20 +4,23 @@
 //! - [`ask`]: requests to an indicator that speaks only when asked
 //! - `modbus_tcp`: Modbus TCP made to look like RTU
 //! - [`open`]: opening it, and what stands in the way
+//! - [`pace`]: when a serial line is worth a look
+//! - [`serial`]: a serial port that is read at its pace
 
 pub mod address;
 pub mod ask;
 mod modbus_tcp;
 pub mod open;
+pub mod pace;
+mod serial;
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use actix::{Actor, AsyncContext, Context, WrapFuture};
-use tokio::{
-    io::{AsyncReadExt, ReadHalf},
-    sync::watch,
-    time::sleep,
-};
+use tokio::{sync::watch, time::sleep};
 use tracing::{info, warn};
 use weighbridge_protocol::indicators::Poll;
 use weighbridge_supervision::Handle;
@@ -28,6 +31,7 @@ use crate::{
 };
 pub use address::{NotAPort, PortAddress};
 pub use open::{PortError, Wire};
+use open::{Reader, Writer};
 
 /// A port that went is tried again after this, and then more and more rarely
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
@@ -76,13 +80,13 @@ impl Plug {
         let mut said = None;
         let mut is_first = true;
         loop {
-            let opened = open::open(&self.address).await;
+            let opened = open::open_to_weigh(&self.address).await;
             if std::mem::take(&mut is_first) {
                 self.tried.send_modify(|tried| *tried += 1);
             }
             let end = match opened {
-                Ok(wire) => {
-                    let (heard, end) = self.listen(wire, &mut said).await;
+                Ok((reader, writer)) => {
+                    let (heard, end) = self.listen(reader, writer, &mut said).await;
                     if heard {
                         pause = FIRST_PAUSE;
                     }
@@ -103,15 +107,14 @@ impl Plug {
     }
 
     /// Reads until the port goes. Says whether anything was heard, and why it ended.
-    async fn listen(&self, wire: Box<dyn Wire>, said: &mut Option<PortError>) -> (bool, PortError) {
-        let (mut reader, mut writer) = tokio::io::split(wire);
+    async fn listen(&self, mut reader: Reader, mut writer: Writer, said: &mut Option<PortError>) -> (bool, PortError) {
         let mut bytes = [0; 4096];
         let mut heard = false;
         let asking = ask::again_and_again(self.poll.as_ref(), &mut writer);
         tokio::pin!(asking);
         loop {
             let read = tokio::select! {
-                read = read(&mut reader, &mut bytes) => read,
+                read = reader.read(&mut bytes) => read,
                 error = &mut asking => Err(error),
             };
             let count = match read {
@@ -128,13 +131,15 @@ impl Plug {
                 at_ms: self.clock.mono_ms(),
                 bytes: bytes[..count].to_vec(),
             };
-            if let Err(error) = self.indicator.ask(message, TAKEN_WITHIN).await {
-                warn!(
+            let at = Instant::now();
+            match self.indicator.ask(message, TAKEN_WITHIN).await {
+                Ok(heard) => reader.heard(at, heard),
+                Err(error) => warn!(
                     station.id = self.station_id,
                     bytes = count,
                     "{count} bytes of station {} were not taken: {error}",
                     self.station_id
-                );
+                ),
             }
         }
     }
@@ -158,8 +163,4 @@ impl Plug {
             );
         }
     }
-}
-
-async fn read(reader: &mut ReadHalf<Box<dyn Wire>>, bytes: &mut [u8]) -> std::io::Result<usize> {
-    reader.read(bytes).await
 }

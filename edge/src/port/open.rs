@@ -1,16 +1,21 @@
 //! Opening a port, and saying what stands in the way.
 
-use std::{io, path::Path, time::Duration};
+use std::{
+    fmt, io,
+    path::Path,
+    time::{Duration, Instant},
+};
 
+use mio_serial::SerialStream;
 use tokio::{
-    io::{AsyncRead, AsyncWrite},
+    io::{AsyncRead, AsyncReadExt, AsyncWrite, ReadHalf, split},
     net::TcpStream,
     time::timeout,
 };
-use tokio_serial::{DataBits, ErrorKind, SerialPortBuilderExt, StopBits};
+use tokio_serial::{DataBits, ErrorKind, SerialPortBuilder, SerialPortBuilderExt, StopBits};
 use weighbridge_protocol::indicators::{Line, Parity};
 
-use super::{PortAddress, modbus_tcp};
+use super::{PortAddress, modbus_tcp, pace::Heard, serial::Serial};
 use crate::config::HostPort;
 
 /// A converter that does not answer within this is treated as absent.
@@ -37,6 +42,52 @@ pub enum PortError {
 pub trait Wire: AsyncRead + AsyncWrite + Unpin + Send {}
 impl<T: AsyncRead + AsyncWrite + Unpin + Send> Wire for T {}
 
+/// Where the bytes of an indicator come from.
+pub enum Reader {
+    /// A serial line, which is read when a frame is due.
+    Paced(Serial),
+    /// Anything else is read when something comes.
+    Plain(ReadHalf<Box<dyn Wire>>),
+}
+
+impl fmt::Debug for Reader {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Paced(_) => "Paced",
+            Self::Plain(_) => "Plain",
+        })
+    }
+}
+
+/// Where requests to an indicator go.
+pub type Writer = Box<dyn AsyncWrite + Unpin + Send>;
+
+impl Reader {
+    /// 0 where the port has gone.
+    pub async fn read(&mut self, bytes: &mut [u8]) -> io::Result<usize> {
+        match self {
+            Self::Paced(serial) => serial.read(bytes).await,
+            Self::Plain(wire) => wire.read(bytes).await,
+        }
+    }
+
+    /// What the bytes that were read at `at` gave.
+    pub fn heard(&mut self, at: Instant, heard: Heard) {
+        if let Self::Paced(serial) = self {
+            serial.heard(at, heard);
+        }
+    }
+}
+
+/// Opens the port as [`open`] does, to be read at its pace.
+pub async fn open_to_weigh(address: &PortAddress) -> Result<(Reader, Writer), PortError> {
+    if let PortAddress::Serial { device, line } = address {
+        return open_paced(device, *line);
+    }
+    let (reader, writer) = split(open(address).await?);
+    Ok((Reader::Plain(reader), Box::new(writer)))
+}
+
 /// Opens the port, for this process alone.
 pub async fn open(address: &PortAddress) -> Result<Box<dyn Wire>, PortError> {
     match address {
@@ -55,9 +106,22 @@ async fn connect(at: &HostPort, place: String) -> Result<TcpStream, PortError> {
     }
 }
 
+/// For the tools, which look at everything that comes.
 fn open_serial(device: &Path, line: Line) -> Result<Box<dyn Wire>, PortError> {
-    let place = device.display().to_string();
-    let opened = tokio_serial::new(place.as_str(), line.baud)
+    match settings(device, line).open_native_async() {
+        Ok(stream) => Ok(Box::new(stream)),
+        Err(error) => Err(refused(device, &error)),
+    }
+}
+
+fn open_paced(device: &Path, line: Line) -> Result<(Reader, Writer), PortError> {
+    let opened = SerialStream::open(&settings(device, line)).and_then(|port| Ok(Serial::new(port, line.byte_time())?));
+    let (reader, writer) = opened.map_err(|error| refused(device, &error))?;
+    Ok((Reader::Paced(reader), Box::new(writer)))
+}
+
+fn settings(device: &Path, line: Line) -> SerialPortBuilder {
+    tokio_serial::new(device.display().to_string(), line.baud)
         .data_bits(match line.data_bits {
             7 => DataBits::Seven,
             _ => DataBits::Eight,
@@ -72,19 +136,19 @@ fn open_serial(device: &Path, line: Line) -> Result<Box<dyn Wire>, PortError> {
         } else {
             StopBits::One
         })
-        .open_native_async();
-    match opened {
-        Ok(stream) => Ok(Box::new(stream)),
-        Err(error) => Err(match error.kind() {
-            ErrorKind::Io(io::ErrorKind::PermissionDenied) => PortError::Forbidden(place),
-            ErrorKind::NoDevice if device.exists() => PortError::Held(place),
-            ErrorKind::NoDevice | ErrorKind::Io(io::ErrorKind::NotFound) => PortError::Missing(place),
-            _ if is_no_device(device) => PortError::NotSerial(place),
-            _ => PortError::Other {
-                place,
-                reason: error.to_string(),
-            },
-        }),
+}
+
+fn refused(device: &Path, error: &tokio_serial::Error) -> PortError {
+    let place = device.display().to_string();
+    match error.kind() {
+        ErrorKind::Io(io::ErrorKind::PermissionDenied) => PortError::Forbidden(place),
+        ErrorKind::NoDevice if device.exists() => PortError::Held(place),
+        ErrorKind::NoDevice | ErrorKind::Io(io::ErrorKind::NotFound) => PortError::Missing(place),
+        _ if is_no_device(device) => PortError::NotSerial(place),
+        _ => PortError::Other {
+            place,
+            reason: error.to_string(),
+        },
     }
 }
 

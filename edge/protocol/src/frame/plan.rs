@@ -100,6 +100,18 @@ impl Plan {
         best
     }
 
+    /// How many bytes the shortest frame that these may begin lacks, at least; none where they begin none, or are one.
+    pub fn missing(&self, bytes: &[u8]) -> Option<usize> {
+        let begun = self.layouts.iter().filter(|layout| layout.fit(bytes) == Fit::Partial);
+        begun
+            .map(|layout| {
+                layout
+                    .length()
+                    .map_or(1, |length| length.saturating_sub(bytes.len()).max(1))
+            })
+            .min()
+    }
+
     pub fn layouts(&self) -> &[Layout] {
         &self.layouts
     }

@@ -98,6 +98,15 @@ impl Stream {
         self.held.len()
     }
 
+    /// How many bytes the frame that is arriving lacks, at least; 0 between frames.
+    pub fn missing(&self) -> usize {
+        if self.told == self.held.len() {
+            0
+        } else {
+            self.plan.missing(&self.seen()[self.next..]).unwrap_or(1)
+        }
+    }
+
     fn seen(&self) -> &[u8] {
         if self.plan.mask7 { &self.masked } else { &self.held }
     }

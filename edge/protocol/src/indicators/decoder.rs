@@ -61,6 +61,11 @@ impl Decoder {
         self.stream.finish(&mut |piece| sink(choices.decoded(piece)));
     }
 
+    /// How many bytes the frame that is arriving lacks, at least; 0 between frames. More may be needed, never fewer.
+    pub fn missing(&self) -> usize {
+        self.stream.missing()
+    }
+
     /// How many bytes wait for the rest of their frame.
     pub fn held(&self) -> usize {
         self.stream.held()

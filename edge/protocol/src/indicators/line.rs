@@ -1,6 +1,6 @@
 //! The settings of a serial line, written as field technicians say them: `9600 8N1`.
 
-use std::{fmt, str::FromStr};
+use std::{fmt, str::FromStr, time::Duration};
 
 /// Where to start with a protocol; every maker lets the site change them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,6 +36,12 @@ impl Line {
         parity: Parity::None,
         stop_bits: 1,
     };
+
+    /// What a byte takes, with its start bit and whatever follows it.
+    pub fn byte_time(&self) -> Duration {
+        let parity = u8::from(self.parity != Parity::None);
+        Duration::from_secs((1 + self.data_bits + parity + self.stop_bits).into()) / self.baud.max(1)
+    }
 }
 
 impl FromStr for Line {

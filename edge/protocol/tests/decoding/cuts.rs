@@ -79,6 +79,39 @@ fn every_sample_decodes_alike_byte_by_byte() {
 }
 
 #[test]
+fn no_frame_is_complete_before_the_bytes_that_it_was_said_to_lack_have_come() {
+    for sample in samples() {
+        let (mut decoder, mut lacks) = (sample.decoder(), 0_usize);
+        for byte in &sample.bytes {
+            let mut is_reading = false;
+            decoder.push(&[*byte], &mut |decoded| is_reading |= decoded.is_ok());
+            assert!(
+                !is_reading || lacks <= 1,
+                "{}: a reading, {lacks} bytes too early",
+                sample.place
+            );
+            lacks = decoder.missing();
+        }
+    }
+}
+
+#[test]
+fn what_a_frame_of_one_length_lacks_is_counted_down_and_nothing_between_frames() {
+    let mut decoder = Decoder::new(Protocol::named("and18").unwrap(), &Options::default()).unwrap();
+    let said: Vec<usize> = b"ST,GS,+0018340kg\r\nST"
+        .iter()
+        .map(|byte| {
+            decoder.push(&[*byte], &mut |_| ());
+            decoder.missing()
+        })
+        .collect();
+    let expected: Vec<usize> = (0..18).rev().chain([17, 16]).collect();
+    assert_eq!(said, expected);
+    decoder.finish(&mut |_| ());
+    assert_eq!(decoder.missing(), 0);
+}
+
+#[test]
 fn endless_bytes_without_a_frame_are_told_of_in_pieces_and_not_kept() {
     for protocol in Protocol::shipped() {
         let mut decoder = Decoder::new(protocol, &Options::default()).unwrap();
