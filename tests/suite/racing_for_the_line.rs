@@ -13,86 +13,13 @@ use weighbridge::db::{
 };
 
 use crate::support::{
-    line::{Line, call_to, cancel_of, check_in, clerk},
+    line::{Line, call_to, cancel_of, check_in, clerk, under_fire},
     site::Site,
 };
 
-/// Three stations call, their trucks do not come, leave or give up, and the next ones give up: all at once, until the line
-/// is empty.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn calls_cancellations_and_no_shows_in_the_same_instant_leave_one_truth() {
-    const TRUCKS: i64 = 200;
-    let line = Line::new(3, TRUCKS).await;
-    line.fill().await;
-    let mut deadlocks = 0;
-    while line
-        .count("SELECT count(*) FROM wait_queue WHERE status IN ('WAITING', 'CALLED')")
-        .await
-        > 0
-    {
-        let next = line
-            .count("SELECT coalesce(min(id), 0) FROM wait_queue WHERE status = 'WAITING'")
-            .await;
-        let called = line
-            .count("SELECT coalesce(min(id), 0) FROM wait_queue WHERE status = 'CALLED'")
-            .await;
-        // All of one instant, however long this machine takes to begin them.
-        let now = Utc::now();
-        let call = |station| CallNext {
-            now,
-            ..call_to(station, TimeDelta::seconds(-1))
-        };
-        let calls = async |station| line.run(0, call(station)).await.map(drop);
-        let expire = ExpireCalls {
-            stations: vec![1, 2, 3],
-            now: Utc::now(),
-        };
-        let cancels = async |node, entry| {
-            if entry == 0 {
-                return Ok(());
-            }
-            line.run(node, cancel_of(entry, None)).await.map(drop)
-        };
-        let outcomes: [_; 7] = tokio::join!(
-            calls(1),
-            calls(2),
-            calls(3),
-            async { line.run(1, call(1)).await.map(drop) },
-            async { line.run(1, expire).await.map(drop) },
-            cancels(0, next),
-            cancels(1, called),
-        )
-        .into();
-        for outcome in outcomes {
-            if let Err(error) = outcome {
-                assert!(error.is_deadlock(), "{error}");
-                deadlocks += 1;
-            }
-        }
-        let shared = "SELECT count(*) FROM (SELECT station_id FROM wait_queue WHERE status = 'CALLED' GROUP BY 1 HAVING count(*) > 1) s";
-        assert_eq!(line.count(shared).await, 0, "a station with two trucks");
-    }
-    assert_eq!(deadlocks, 0, "locks are taken in one order");
-    let ended = "SELECT count(*) FROM wait_queue WHERE status IN ('NO_SHOW', 'CANCELLED')";
-    assert_eq!(line.count(ended).await, TRUCKS);
-    assert_eq!(
-        line.count("SELECT count(*) FROM weigh_record").await,
-        0,
-        "nothing was weighed"
-    );
-    // Nobody was overtaken: who was called first came first.
-    let overtaken = "SELECT count(*) FROM wait_queue a JOIN wait_queue b ON a.queue_number < b.queue_number
-                     AND a.called_at > b.called_at";
-    assert_eq!(line.count(overtaken).await, 0);
-    // Each call was told, and each that was taken back by others too.
-    let told = "SELECT count(*) FROM outbox WHERE kind = 'PUSH_CALLED'";
-    assert_eq!(
-        line.count(told).await,
-        line.count("SELECT sum(calls_made)::bigint FROM wait_queue").await
-    );
-    let taken_back = "SELECT count(*) FROM outbox WHERE kind = 'PUSH_WITHDRAWN'";
-    let ended_calls = "SELECT count(*) FROM wait_queue WHERE calls_made > 0";
-    assert_eq!(line.count(taken_back).await, line.count(ended_calls).await);
+    under_fire(3, 200).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

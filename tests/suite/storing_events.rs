@@ -2,14 +2,14 @@
 
 mod storm;
 mod voiding;
-mod yard;
 
 use weighbridge::db::{edge_event::Outcome, wait_queue::Refusal};
 use weighbridge_protocol::link::{
     Event, FromServer,
     messages::{Ack, Nack, NackCode},
 };
-use yard::{Yard, epoch};
+
+use crate::support::yard::{Yard, epoch};
 
 fn acknowledged(outcome: &Outcome) -> i64 {
     match outcome {

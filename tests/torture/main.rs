@@ -40,6 +40,9 @@
 //! | OB-08 | the leader is stopped and cut off while it closes days | [`outbox`] |
 //! | OB-09 | drivers cancel in the instant of their call | [`outbox`] |
 //! | OB-10 | FCM answers with every error that it has | [`outbox`] |
+//! | PG-01 | slips are rolled back, their connections cut, their server killed | [`numbers`] |
+//! | PG-02 | the same at midnight | [`numbers`] |
+//! | PG-03 | calls, cancellations and no-shows in the same instant | [`numbers`] |
 
 #![allow(
     clippy::unwrap_used,
@@ -56,6 +59,7 @@ mod images;
 mod killing;
 mod lines;
 mod network;
+mod numbers;
 mod outbox;
 mod restoring;
 #[path = "../suite/support/mod.rs"]

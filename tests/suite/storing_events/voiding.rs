@@ -3,7 +3,7 @@
 use chrono::Utc;
 use weighbridge::db::{audit_log::Author, weigh_record::VoidRecord};
 
-use super::yard::Yard;
+use crate::support::yard::Yard;
 
 fn void(record_id: i64) -> VoidRecord {
     VoidRecord {

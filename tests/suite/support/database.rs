@@ -27,6 +27,14 @@ pub struct Database {
 pub const CUT_ONE: &str = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity
     WHERE datname = current_database() AND application_name = 'weighbridge' AND state <> 'idle' ORDER BY random() LIMIT 1";
 
+/// From now on one slip in ten is refused at the end of its transaction, as by a conflict with another: it is made anew.
+pub const FAIL_AT_TIMES: &str = "
+    CREATE FUNCTION fail_at_times() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+      IF random() < 0.1 THEN RAISE EXCEPTION 'could not serialize access, says the test' USING ERRCODE = '40001'; END IF;
+      RETURN NULL; END $$;
+    CREATE CONSTRAINT TRIGGER fails AFTER INSERT ON slip DEFERRABLE INITIALLY DEFERRED FOR EACH ROW
+      EXECUTE FUNCTION fail_at_times();";
+
 impl Database {
     /// With the schema of this version, and nothing in it but what migrations put there.
     pub fn new() -> Self {

@@ -1,10 +1,11 @@
 //! A line in a database, changed by queries as the actors of two nodes ask them.
 
 use chrono::{DateTime, TimeDelta, Utc};
+use futures_util::future::join_all;
 use weighbridge::db::{
     DbError, Pool, Query,
     audit_log::Author,
-    wait_queue::{CallNext, Cancel, CheckIn},
+    wait_queue::{CallNext, Cancel, CheckIn, ExpireCalls},
 };
 
 use super::database::Database;
@@ -76,6 +77,49 @@ impl Line {
         self.database.until_locked_out(count).await;
     }
 
+    /// All of one instant: each station calls, the first once more from the other node; whoever was called is late, one of
+    /// them gives up, and so does the next in line. Answers how many gave way in a deadlock.
+    async fn round(&self, stations: i64) -> usize {
+        let first = async |status: &str| {
+            self.count(&format!(
+                "SELECT coalesce(min(id), 0) FROM wait_queue WHERE status = '{status}'"
+            ))
+            .await
+        };
+        let (next, called) = (first("WAITING").await, first("CALLED").await);
+        // However long this machine takes to begin them.
+        let now = Utc::now();
+        let call = |station| CallNext {
+            now,
+            ..call_to(station, TimeDelta::seconds(-1))
+        };
+        let expire = ExpireCalls {
+            stations: (1..=stations).collect(),
+            now: Utc::now(),
+        };
+        let calls = join_all((1..=stations).map(|station| self.run(0, call(station))));
+        let cancels = async |node, entry| {
+            if entry == 0 {
+                return Ok(());
+            }
+            self.run(node, cancel_of(entry, None)).await.map(drop)
+        };
+        let (calls, others): (_, [_; 4]) = tokio::join!(calls, async {
+            tokio::join!(
+                async { self.run(1, call(1)).await.map(drop) },
+                async { self.run(1, expire).await.map(drop) },
+                cancels(0, next),
+                cancels(1, called),
+            )
+            .into()
+        });
+        let outcomes = calls.into_iter().map(|called| called.map(drop)).chain(others);
+        let failed = outcomes.filter_map(Result::err).inspect(|error| {
+            assert!(error.is_deadlock(), "{error}");
+        });
+        failed.count()
+    }
+
     /// Lets all trucks stand in the line, in the order of their numbers.
     pub async fn fill(&self) {
         let fill = "INSERT INTO wait_queue (driver_id, vehicle_id, queue_number, site_id, day, position)
@@ -124,4 +168,47 @@ pub fn check_in(driver_id: i64, vehicle_id: i64, now: DateTime<Utc>) -> CheckIn 
         own_vehicle: false,
         now,
     }
+}
+
+/// Stations call, their trucks do not come, leave or give up, and the next ones give up: all at once on two nodes, until the
+/// line is empty. Answers in how many rounds.
+///
+/// # Panics
+/// Where a station has two trucks, locks are not taken in one order, somebody is overtaken, or an end or a call is untold.
+pub async fn under_fire(stations: i64, trucks: i64) -> usize {
+    let line = Line::new(stations, trucks).await;
+    line.fill().await;
+    let (mut deadlocks, mut rounds) = (0, 0);
+    while line
+        .count("SELECT count(*) FROM wait_queue WHERE status IN ('WAITING', 'CALLED')")
+        .await
+        > 0
+    {
+        deadlocks += line.round(stations).await;
+        rounds += 1;
+        let shared = "SELECT count(*) FROM (SELECT station_id FROM wait_queue WHERE status = 'CALLED' GROUP BY 1 HAVING count(*) > 1) s";
+        assert_eq!(line.count(shared).await, 0, "a station with two trucks");
+    }
+    assert_eq!(deadlocks, 0, "locks are taken in one order");
+    let ended = "SELECT count(*) FROM wait_queue WHERE status IN ('NO_SHOW', 'CANCELLED')";
+    assert_eq!(line.count(ended).await, trucks);
+    assert_eq!(
+        line.count("SELECT count(*) FROM weigh_record").await,
+        0,
+        "nothing was weighed"
+    );
+    // Nobody was overtaken: who was called first came first.
+    let overtaken = "SELECT count(*) FROM wait_queue a JOIN wait_queue b ON a.queue_number < b.queue_number
+                     AND a.called_at > b.called_at";
+    assert_eq!(line.count(overtaken).await, 0);
+    // Each call was told, and each that was taken back by others too.
+    let told = "SELECT count(*) FROM outbox WHERE kind = 'PUSH_CALLED'";
+    assert_eq!(
+        line.count(told).await,
+        line.count("SELECT sum(calls_made)::bigint FROM wait_queue").await
+    );
+    let taken_back = "SELECT count(*) FROM outbox WHERE kind = 'PUSH_WITHDRAWN'";
+    let ended_calls = "SELECT count(*) FROM wait_queue WHERE calls_made > 0";
+    assert_eq!(line.count(taken_back).await, line.count(ended_calls).await);
+    rounds
 }

@@ -13,6 +13,7 @@
 //! - [`site`]: stations, trucks and drivers on that server
 //! - [`stand_in`]: the services of others
 //! - [`tls`]: TLS before one of them
+//! - [`yard`]: edges, trucks and their events, as the database is asked of them
 
 pub mod cab;
 pub mod corrections;
@@ -27,3 +28,4 @@ pub mod server;
 pub mod site;
 pub mod stand_in;
 pub mod tls;
+pub mod yard;

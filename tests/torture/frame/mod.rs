@@ -108,6 +108,11 @@ impl Case {
         }
     }
 
+    /// So many weighings were looked at in the database itself.
+    pub const fn weighed(&mut self, weighings: usize) {
+        self.score.weighed += weighings;
+    }
+
     /// The end of a case that this machine does not allow, and why.
     pub fn left_out(mut self, why: &str) {
         self.made(&format!("left out: {why}"));

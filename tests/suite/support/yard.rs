@@ -1,8 +1,10 @@
 //! A site with one station, one edge that has said hello, one truck (tare 10 t) and its driver.
 //!
 //! - [`failures`]: what it does while connections break off and transactions fail
+//! - [`midnight`]: many of them while everything breaks off and the day turns
 
 mod failures;
+pub mod midnight;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use weighbridge::{
@@ -31,7 +33,7 @@ use weighbridge_protocol::{
     },
 };
 
-use crate::support::{
+use super::{
     database::Database,
     link::{BOOT, clock},
 };

@@ -11,8 +11,7 @@ use weighbridge::{
 };
 use weighbridge_protocol::link::Event;
 
-use super::Yard;
-use crate::support::link::clock;
+use super::{super::link::clock, Yard};
 
 impl Yard {
     /// From now on its trucks come at this moment, as far as server and edge know.
