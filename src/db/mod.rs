@@ -1,6 +1,7 @@
 //! The database: one file per main table with its queries, and what they all stand on.
 //!
 //! - [`ledger`]: the rows of a weighing, locked, changed by the rules and written back
+//! - [`deck`]: what stands on a deck as no event told
 //! - [`wait_queue`], [`weigh_record`], [`capture`], [`edge_event`], [`edge_epoch`], [`station_cycle`]: tables with a folder of queries
 //! - [`outbox`], [`leader_lease`], [`day_close`], [`reconciliation`]: what is owed, who does the scheduled work, closed days,
 //!   days compared with the ERP
@@ -35,6 +36,7 @@ pub mod capture;
 pub mod chaos;
 mod connect;
 pub mod day_close;
+pub mod deck;
 pub mod device;
 pub mod driver;
 pub mod edge_epoch;

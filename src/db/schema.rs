@@ -482,6 +482,7 @@ diesel::table! {
         is_active -> Bool,
         created_at -> Timestamptz,
         least_approach_ms -> Int4,
+        deck_cycle -> Nullable<Uuid>,
     }
 }
 

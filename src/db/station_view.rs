@@ -4,8 +4,13 @@ use std::collections::HashMap;
 
 use diesel::{prelude::*, sql_types};
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
+use uuid::Uuid;
+use weighbridge_protocol::CycleId;
 
-use crate::db::{DbError, GroupedQuery, Query, prepared::Prepare, weight::Weight};
+use crate::{
+    db::{DbError, GroupedQuery, Query, prepared::Prepare, weight::Weight},
+    domain::board_text::{Sign, Way},
+};
 
 #[derive(Clone, Debug, QueryableByName)]
 pub struct StationView {
@@ -30,6 +35,39 @@ pub struct StationView {
     pub current_vehicle: Option<String>,
     #[diesel(sql_type = sql_types::Nullable<sql_types::Numeric>)]
     pub last_weight: Option<Weight>,
+    /// The cycle of the vehicle on its deck; none while nothing stands there, as far as is known.
+    #[diesel(sql_type = sql_types::Nullable<sql_types::Uuid>)]
+    pub deck_cycle: Option<Uuid>,
+}
+
+impl StationView {
+    /// Whether the next truck may come, as far as is stored: nothing stands here, and nobody is called here.
+    pub fn is_free(&self) -> bool {
+        self.way() == Way::Free && self.current_vehicle.is_none()
+    }
+
+    /// Whether nothing stands here and its indicator is heard, as far as is stored.
+    pub fn shows_empty_deck(&self) -> bool {
+        self.way() == Way::Free
+    }
+
+    /// What stands on its deck; an indicator that is not heard does not change that.
+    pub fn deck(&self) -> Option<CycleId> {
+        self.deck_cycle.map(|cycle| CycleId::from_bits(cycle.as_u128()))
+    }
+
+    /// What its board and lamp are to show.
+    pub fn sign(&self) -> Sign {
+        Sign::of(self.is_open, self.current_vehicle.as_deref(), self.way())
+    }
+
+    fn way(&self) -> Way {
+        match self.status.as_str() {
+            "ERROR" => Way::Silent,
+            "IDLE" if self.deck_cycle.is_none() => Way::Free,
+            _ => Way::Taken,
+        }
+    }
 }
 
 /// All stations that are in use. Asked by Queue, and at start.
@@ -68,7 +106,7 @@ macro_rules! views {
             "SELECT s.id, s.site_id, s.edge_id, s.name::text, s.status::text, s.is_open, s.calling = 'AUTO' AS calls_itself, \
                (SELECT v.plate_number::text FROM wait_queue e JOIN vehicle v ON v.id = e.vehicle_id \
                 WHERE e.station_id = s.id AND e.status = 'CALLED') AS current_vehicle, \
-               (SELECT c.weight FROM capture c WHERE c.station_id = s.id ORDER BY c.captured_at DESC LIMIT 1) AS last_weight \
+               (SELECT c.weight FROM capture c WHERE c.station_id = s.id ORDER BY c.captured_at DESC LIMIT 1) AS last_weight, s.deck_cycle \
              FROM weigh_station s WHERE s.is_active",
             $which,
             " ORDER BY s.id"

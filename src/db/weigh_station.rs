@@ -4,6 +4,7 @@ use chrono::{DateTime, NaiveDate, Utc};
 use diesel::{pg::Pg, prelude::*};
 use diesel_async::{AsyncConnection, AsyncPgConnection, RunQueryDsl};
 use serde_json::{Value, json};
+use uuid::Uuid;
 use weighbridge_protocol::Kilograms;
 
 use super::{
@@ -45,6 +46,8 @@ pub struct Station {
     pub is_open: bool,
     pub is_active: bool,
     pub created_at: DateTime<Utc>,
+    /// The cycle of the vehicle on its deck.
+    pub deck_cycle: Option<Uuid>,
 }
 
 /// What of a scale is to be set; `None` leaves a column as it is, `Some(None)` empties it.
@@ -170,7 +173,7 @@ impl Query for ChangeStation {
                 .returning(Station::as_returning())
                 .get_result(conn)
                 .await?;
-            if !(after.is_open && after.is_active) && after.status != "WEIGHING" {
+            if !(after.is_open && after.is_active) && after.deck_cycle.is_none() && after.status != "WEIGHING" {
                 wait_queue::withdraw_from(conn, self.id, Withdrawn::StationClosed).await?;
             }
             audit_log::by_user(conn, &self.author, deed(self.action, Some(&before), &after)).await?;

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use actix_web::{post, web::Data};
+use chrono::Utc;
 use serde_json::json;
 use weighbridge_supervision::Handle;
 
@@ -23,6 +24,7 @@ use crate::{
     },
     db::{
         audit_log::{Author, Deed, Note},
+        deck::SeenEmpty,
         station_view::{StationView, StationViewOf},
     },
 };
@@ -31,7 +33,8 @@ use crate::{
 const ASK_WITHIN: Duration = Duration::from_secs(12);
 
 /// `POST /api/v1/stations/{id}/rearm` with `{"reason":"…"}`: the cycle ends as it is, and until the deck is seen empty
-/// weights count from what lies there. Written to the audit log. `data` is null.
+/// weights count from what lies there. Where nobody reads the station now, a vehicle that is remembered on its deck is
+/// forgotten, so that its call and its station do not wait for it. Written to the audit log. `data` is null.
 #[utoipa::path(
     tag = "stations",
     params(("id" = i64, Path,)),
@@ -39,7 +42,7 @@ const ASK_WITHIN: Duration = Duration::from_secs(12);
         (status = 200, description = "It is done; `data` is null"),
         (status = 404, body = Failure),
         (status = 409, body = Failure, description = "INVALID_STATE: the scale gives no weight now"),
-        (status = 503, body = Failure, description = "nobody reads the station now"),
+        (status = 503, body = Failure, description = "nobody reads the station now, and nothing is remembered on its deck"),
     )
 )]
 #[post("/stations/{id}/rearm")]
@@ -56,7 +59,16 @@ pub async fn rearm_station(
     let author = caller.author();
     if !rearm_by_edge(&station, &reason, &author, &directory, &repository).await? {
         let indicator = directory.indicator(station.id).ok_or_else(away)?;
-        indicator.ask(RearmFed { reason, author }, ASK_WITHIN).await??;
+        let rearm = RearmFed {
+            reason: reason.clone(),
+            author: author.clone(),
+        };
+        match indicator.ask(rearm, ASK_WITHIN).await? {
+            Err(NotDone::NotFed) if station.deck().is_some() => {
+                forget_vehicle(&station, (author, reason), &directory, &repository).await?;
+            }
+            done => done?,
+        }
     }
     Ok(Success::ok(()))
 }
@@ -88,6 +100,24 @@ async fn rearm_by_edge(
     };
     repository.run(note).await?;
     Ok(true)
+}
+
+/// Nobody reads the station: what staff see on its deck is all that is known.
+async fn forget_vehicle(
+    station: &StationView,
+    said_by: (Author, String),
+    directory: &Directory,
+    repository: &Handle<Repository>,
+) -> Result<(), ApiError> {
+    let seen = SeenEmpty {
+        station_id: station.id,
+        deck: station.deck(),
+        said_by: Some(said_by),
+        now: Utc::now(),
+    };
+    let changes = repository.run(seen).await?.ok_or_else(away)?;
+    directory.announce(&changes);
+    Ok(())
 }
 
 fn away() -> ApiError {

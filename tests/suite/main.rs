@@ -33,6 +33,7 @@ mod reaching_a_remote_database;
 mod reaching_people;
 mod reaching_phones;
 mod refusing_bad_requests;
+mod remembering_the_deck;
 mod running_queries;
 mod signing_in;
 mod starting_and_stopping;

@@ -69,6 +69,7 @@ async fn a_weight_is_assigned_while_its_trucks_entry_is_called_returned_or_cance
         .await;
         let entry_id = line.count("SELECT id FROM wait_queue").await;
         let call = CallNext {
+            by_itself: false,
             entry_id: Some(entry_id),
             ..call_to(2, TimeDelta::minutes(5))
         };

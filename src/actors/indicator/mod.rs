@@ -1,19 +1,24 @@
 //! One indicator on one scale: the station's state, what stands on it, and whether it has fallen silent.
 //!
+//! - [`deck`]: what its readings show of the deck, and how that corrects what events told
 //! - [`feed`]: readings that come by HTTP
 
+mod deck;
 mod feed;
 
 use std::time::{Duration, Instant};
 
 use actix::{Actor, ActorFutureExt, AsyncContext, Context, Handler, Message, WrapFuture};
 use tracing::{info, warn};
-use weighbridge_protocol::link::{EventBody, messages::LiveReading};
+use weighbridge_protocol::link::{
+    EventBody,
+    messages::{DeckState, LiveReading},
+};
 use weighbridge_supervision::{Handle, Listener};
 
 pub use feed::{FeedServices, NotDone, NotTaken, PostedReading, RearmFed};
 
-use self::feed::Feed;
+use self::{deck::DeckSeen, feed::Feed};
 use super::{
     edge_link::TellStation,
     live::{DriverChanged, Json, StationChanged, WeighingChanged, WeightChanged},
@@ -81,6 +86,14 @@ pub struct StationState {
     pub stale: bool,
 }
 
+impl StationState {
+    /// Whether what is heard now shows something else than an empty deck.
+    pub fn shows_load(&self) -> bool {
+        let heard = self.weight.as_ref().filter(|_| self.indicator_up);
+        heard.is_some_and(|reading| reading.state != DeckState::Empty)
+    }
+}
+
 /// Who wants to hear of a station.
 #[derive(Clone, Debug)]
 pub struct Listeners {
@@ -99,6 +112,7 @@ pub struct Indicator {
     listeners: Listeners,
     state: StationState,
     heard_at: Option<Instant>,
+    deck: DeckSeen,
     feed: Feed,
     /// What was announced last: the same is not announced twice.
     shown: Option<StationItem>,
@@ -126,6 +140,7 @@ impl Indicator {
             listeners,
             state: StationState::default(),
             heard_at: None,
+            deck: DeckSeen::default(),
             feed: Feed::new(feed),
             shown: None,
             completed: None,
@@ -179,10 +194,7 @@ impl Indicator {
 
     /// Whether the next truck may come: nothing stands here, and nobody is called here.
     fn is_free(&self) -> bool {
-        self.state
-            .view
-            .as_ref()
-            .is_some_and(|view| view.status == "IDLE" && view.current_vehicle.is_none())
+        self.state.view.as_ref().is_some_and(StationView::is_free) && !self.state.shows_load()
     }
 
     fn announce_free(&self, relinked: bool) {
@@ -233,6 +245,7 @@ impl Indicator {
         if silent && !self.state.stale && self.state.weight.is_some() {
             self.state.stale = true;
             self.state.indicator_up = false;
+            self.deck = DeckSeen::default();
             if std::mem::take(&mut self.feed.is_heard) {
                 (self.state.link_up, self.state.backlog_drained) = (false, false);
             }
@@ -249,8 +262,13 @@ impl Indicator {
     fn hear(&mut self, reading: LiveReading) {
         self.heard_at = Some(Instant::now());
         let was_silent = self.state.stale || !self.state.indicator_up;
+        let was_loaded = self.state.shows_load();
         (self.state.stale, self.state.indicator_up) = (false, true);
+        self.deck.saw(reading.state, Instant::now());
         self.state.weight = Some(reading);
+        if was_loaded && self.is_free() {
+            self.announce_free(false);
+        }
         self.show_weight();
         if was_silent {
             self.show();
@@ -266,6 +284,7 @@ impl Indicator {
         if !up {
             self.state.backlog_drained = false;
             self.heard_at = None;
+            self.deck = DeckSeen::default();
         }
         self.show();
         self.check_silence();
@@ -277,7 +296,10 @@ impl Actor for Indicator {
 
     fn started(&mut self, context: &mut Context<Self>) {
         self.look(context);
-        context.run_interval(BETWEEN_CHECKS, |indicator, _| indicator.check_silence());
+        context.run_interval(BETWEEN_CHECKS, |indicator, context| {
+            indicator.check_silence();
+            indicator.correct_deck(context);
+        });
         context.run_interval(BETWEEN_LOOKS, Self::look);
     }
 }

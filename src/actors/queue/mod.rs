@@ -40,7 +40,8 @@ const BETWEEN_LOOKS: Duration = Duration::from_secs(2);
 #[rtype(result = "Result<Joined, DbError>")]
 pub struct JoinLine(pub CheckIn);
 
-/// Calls the next truck to a station, or a certain one. Asked by the handlers of HTTP; answers who was called.
+/// Calls the next truck to a station, or a certain one, whatever stands there: people see the deck. Asked by the handlers of
+/// HTTP; answers who was called.
 #[derive(Clone, Copy, Debug, Message)]
 #[rtype(result = "Result<Called, DbError>")]
 pub struct CallTruck {
@@ -181,7 +182,7 @@ impl Queue {
     }
 
     fn show_on_board(&mut self, station: &StationView) {
-        let sign = Sign::of(station.is_open, station.current_vehicle.as_deref());
+        let sign = station.sign();
         if self.boards.get(&station.id) == Some(&sign) {
             return;
         }
@@ -227,7 +228,7 @@ impl Handler<CallTruck> for Queue {
 
     fn handle(&mut self, call: CallTruck, _: &mut Context<Self>) -> Self::Result {
         let work = self.work();
-        let calling = async move { work.call(call).await };
+        let calling = async move { work.call(call, false).await };
         Box::pin(calling.into_actor(self).map(|called, queue, context| {
             queue.look(context);
             called

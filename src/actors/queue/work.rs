@@ -31,6 +31,13 @@ pub(super) struct Looked {
     pub linked: BTreeSet<i64>,
 }
 
+/// What the Indicators of a site see.
+struct Seen {
+    sight: Sight,
+    /// Where calls end and are made without a hand: what is seen there is an empty deck.
+    clear: Vec<i64>,
+}
+
 pub(super) struct Work {
     pub site_id: i64,
     pub call_deadline: TimeDelta,
@@ -43,12 +50,12 @@ pub(super) struct Work {
 impl Work {
     pub(super) async fn look(self) -> Result<Looked, DbError> {
         let mut stations = self.stations().await?;
-        let sight = self.sight(&stations).await;
-        self.keep_deadlines(&sight).await?;
+        let Seen { sight, clear } = self.sight(&stations).await;
+        self.keep_deadlines(&sight, &clear).await?;
         let mut line = self.line().await?;
         if line.iter().any(|entry| entry.status == "WAITING") {
             let mut called = false;
-            for station in stations.iter().filter(|station| sight.awake.contains(&station.id)) {
+            for station in stations.iter().filter(|station| clear.contains(&station.id)) {
                 called |= self.call_if_free(station).await?;
             }
             if called {
@@ -70,16 +77,19 @@ impl Work {
     }
 
     /// Where deadlines run, and anyone is called without a hand: where link and indicator are up and the edge has told all
-    /// it kept.
-    async fn sight(&self, stations: &[StationView]) -> Sight {
+    /// it kept. And where besides the deck is empty: an event that says otherwise may be on its way, or lost.
+    async fn sight(&self, stations: &[StationView]) -> Seen {
         let asked = stations.iter().filter_map(|station| {
             let indicator = self.directory.indicator(station.id)?;
             Some(async move { (station.id, indicator.ask(CurrentState, ASK_WITHIN).await) })
         });
-        let mut sight = Sight::default();
+        let (mut sight, mut clear) = (Sight::default(), Vec::new());
         for (station, answer) in join_all(asked).await {
             match answer {
-                Ok(state) if state.link_up && state.indicator_up && state.backlog_drained => sight.awake.push(station),
+                Ok(state) if state.link_up && state.indicator_up && state.backlog_drained => {
+                    sight.awake.push(station);
+                    clear.extend((!state.shows_load()).then_some(station));
+                }
                 Ok(state) if state.link_up => sight.dark.push(station),
                 _ => {}
             }
@@ -92,10 +102,10 @@ impl Work {
         let all = stations.iter().map(|station| station.id);
         let unlinked = all.filter(|station| !sight.awake.contains(station) && !sight.dark.contains(station));
         sight.lost = unlinked.filter(was_linked).collect();
-        sight
+        Seen { sight, clear }
     }
 
-    async fn keep_deadlines(&self, sight: &Sight) -> Result<(), DbError> {
+    async fn keep_deadlines(&self, sight: &Sight, clear: &[i64]) -> Result<(), DbError> {
         let now = Utc::now();
         let pause = PauseDeadlines {
             site_id: self.site_id,
@@ -103,10 +113,10 @@ impl Work {
             now,
         };
         self.repository.run_contended(pause).await?;
-        if sight.awake.is_empty() {
+        if clear.is_empty() {
             return Ok(());
         }
-        let stations = sight.awake.clone();
+        let stations = clear.to_vec();
         for entry in self.repository.run_contended(ExpireCalls { stations, now }).await? {
             info!(queue.entry = entry, "the truck of entry {entry} did not come");
         }
@@ -114,23 +124,22 @@ impl Work {
     }
 
     async fn call_if_free(&self, station: &StationView) -> Result<bool, DbError> {
-        let free = station.status == "IDLE" && station.current_vehicle.is_none();
-        if !free || !station.is_open || !station.calls_itself {
+        if !station.is_free() || !station.is_open || !station.calls_itself {
             return Ok(false);
         }
-        let called = self
-            .call(CallTruck {
-                station_id: station.id,
-                entry_id: None,
-            })
-            .await?;
-        Ok(called.is_ok())
+        let next = CallTruck {
+            station_id: station.id,
+            entry_id: None,
+        };
+        Ok(self.call(next, true).await?.is_ok())
     }
 
-    pub(super) async fn call(&self, CallTruck { station_id, entry_id }: CallTruck) -> Result<Called, DbError> {
+    pub(super) async fn call(&self, truck: CallTruck, by_itself: bool) -> Result<Called, DbError> {
+        let CallTruck { station_id, entry_id } = truck;
         let call = CallNext {
             station_id,
             entry_id,
+            by_itself,
             deadline: self.call_deadline,
             now: Utc::now(),
         };

@@ -18,7 +18,11 @@ use weighbridge_protocol::{
     scale::CaptureOverrides,
 };
 
-use super::{DbError, Query, schema, station_view::StationViews, weight::Weight};
+use super::{
+    DbError, Query, schema,
+    station_view::{StationView, StationViews},
+    weight::Weight,
+};
 use crate::domain::{
     board_text::Sign,
     intake::hello::{Claim, claim},
@@ -187,7 +191,7 @@ async fn stations(conn: &mut AsyncPgConnection, edge: i64) -> Result<Vec<Station
     let views = StationViews.run(conn).await?;
     let station = |(id, capture, division): (i64, _, Option<Weight>)| {
         let view = views.iter().find(|view| view.id == id);
-        let sign = view.map(|view| Sign::of(view.is_open, view.current_vehicle.as_deref()));
+        let sign = view.map(StationView::sign);
         let text = |text: fn(&Sign) -> &String| sign.as_ref().map(text).filter(|text| !text.is_empty()).cloned();
         StationSettings {
             board: text(|sign| &sign.korean),

@@ -57,6 +57,7 @@ struct StationRow {
     trusted_since: DateTime<Utc>,
     least_approach_ms: i32,
     status: String,
+    deck_cycle: Option<Uuid>,
 }
 
 async fn stations(conn: &mut AsyncPgConnection, wanted: &Wanted, ledger: &mut Ledger) -> Result<(), DbError> {
@@ -81,6 +82,7 @@ async fn stations(conn: &mut AsyncPgConnection, wanted: &Wanted, ledger: &mut Le
             trusted_since: row.trusted_since,
             least_approach: TimeDelta::milliseconds(row.least_approach_ms.into()),
             status: StationStatus::named(&row.status).unwrap_or(StationStatus::Idle),
+            deck: row.deck_cycle.map(|cycle| CycleId::from_bits(cycle.as_u128())),
         };
         ledger.stations.insert(row.id, Row::loaded(station));
     }

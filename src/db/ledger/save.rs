@@ -108,6 +108,7 @@ async fn stations(conn: &mut AsyncPgConnection, ledger: &Ledger) -> Result<(), D
         diesel::update(dsl::weigh_station.filter(dsl::id.eq(id)))
             .set((
                 dsl::status.eq(station.status.name()),
+                dsl::deck_cycle.eq(station.deck.map(|cycle| Uuid::from_u128(cycle.bits()))),
                 dsl::trusted_since.eq(station.trusted_since),
             ))
             .execute(conn)

@@ -117,6 +117,7 @@ impl Skip {
         let next = CallNext {
             station_id,
             entry_id: None,
+            by_itself: false,
             deadline: self.deadline,
             now: self.now,
         };

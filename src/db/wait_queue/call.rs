@@ -4,6 +4,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use diesel::prelude::*;
 use diesel_async::{AsyncConnection, AsyncPgConnection, RunQueryDsl};
 use serde_json::json;
+use uuid::Uuid;
 
 use super::{
     held::{Changed, Done, Held, NO_TIME, Refusal, hold_open_record, or_already_queued, waiting},
@@ -21,6 +22,8 @@ pub struct CallNext {
     pub station_id: i64,
     /// This entry and no other, also one that has missed its call; none: the first in line that the station takes.
     pub entry_id: Option<i64>,
+    /// Nobody asks for it by hand: the deck must be empty, and the indicator be heard.
+    pub by_itself: bool,
     /// How long the truck has to come.
     pub deadline: TimeDelta,
     pub now: DateTime<Utc>,
@@ -36,11 +39,17 @@ pub(super) struct Station {
     is_active: bool,
     directions: Vec<String>,
     product_ids: Vec<i64>,
+    status: String,
+    deck_cycle: Option<Uuid>,
 }
 
 impl Station {
     pub(super) const fn is_in_use(&self) -> bool {
         self.is_open && self.is_active
+    }
+
+    fn is_empty(&self) -> bool {
+        self.status == "IDLE" && self.deck_cycle.is_none()
     }
 }
 
@@ -59,7 +68,7 @@ impl CallNext {
         if !station.is_in_use() {
             return Ok(Err(Refusal::StationClosed));
         }
-        if self.is_taken(conn).await? {
+        if self.by_itself && !station.is_empty() || self.is_taken(conn).await? {
             return Ok(Err(Refusal::StationTaken));
         }
         let entry = match self.entry_id {
@@ -249,6 +258,7 @@ impl Recall {
         let call = CallNext {
             station_id,
             entry_id: Some(self.entry_id),
+            by_itself: false,
             deadline: self.deadline,
             now: self.now,
         };

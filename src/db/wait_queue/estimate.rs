@@ -34,7 +34,7 @@ struct Service {
 const SCALES: &str = "\
     SELECT s.directions::text[] AS directions, s.product_ids, s.status <> 'ERROR' AS works, \
       CASE WHEN e.id IS NOT NULL THEN greatest(0, extract(epoch FROM now() - e.called_at))::integer \
-           WHEN s.status = 'WEIGHING' THEN 0 END AS busy_for \
+           WHEN s.status <> 'IDLE' OR s.deck_cycle IS NOT NULL THEN 0 END AS busy_for \
     FROM weigh_station s LEFT JOIN wait_queue e ON e.station_id = s.id AND e.status = 'CALLED' \
     WHERE s.site_id = $1 AND s.is_open AND s.is_active ORDER BY s.id";
 
@@ -96,7 +96,8 @@ fn fill_in(entries: &mut [Entry], rows: &[ScaleRow], services: &[u32]) {
     let forecasts = wait_time::forecast(&scales, &line, services);
     for ((ahead, entry), forecast) in (0..).zip(&mut waiting).zip(forecasts) {
         entry.ahead_count = i64::try_from(ahead).unwrap_or(i64::MAX);
-        entry.estimated_time = by_the_mean(ahead, services, open);
+        // Nobody can be weighed now: whoever is first waits as if one stood before him.
+        entry.estimated_time = by_the_mean(ahead + u64::from(!any_works), services, open);
         entry.eta_p50 = forecast.map(|forecast| minutes(forecast.p50));
         entry.eta_p80 = forecast.map(|forecast| minutes(forecast.p80));
     }

@@ -4,6 +4,7 @@ use chrono::{DateTime, Utc};
 use diesel::prelude::*;
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
 use serde_json::{Value, json};
+use uuid::Uuid;
 
 use super::line::{Entry, EntryById};
 use crate::{
@@ -95,9 +96,9 @@ impl Held {
             .select(dsl::station_id)
             .first(conn)
             .await?;
-        let status: Option<String> = weigh_station::table
+        let deck: Option<(String, Option<Uuid>)> = weigh_station::table
             .filter(weigh_station::id.eq_any(station))
-            .select(weigh_station::status)
+            .select((weigh_station::status, weigh_station::deck_cycle))
             .for_no_key_update()
             .first(conn)
             .await
@@ -106,7 +107,8 @@ impl Held {
         if held.station_id != station {
             return Err(DbError::Overtaken);
         }
-        Ok((held, status.as_deref() == Some("WEIGHING")))
+        let stands = |(status, cycle): (String, Option<Uuid>)| cycle.is_some() || status == "WEIGHING";
+        Ok((held, deck.is_some_and(stands)))
     }
 
     /// Whether it is called and its call has taken nothing yet.

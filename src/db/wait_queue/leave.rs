@@ -77,7 +77,8 @@ impl Query for ExpireCalls {
                 .filter(
                     weigh_station::id
                         .eq_any(&self.stations)
-                        .and(weigh_station::status.eq("IDLE")),
+                        .and(weigh_station::status.eq("IDLE"))
+                        .and(weigh_station::deck_cycle.is_null()),
                 )
                 .order(weigh_station::id)
                 .select(weigh_station::id)

@@ -7,10 +7,10 @@ use weighbridge_protocol::{
 };
 
 use super::{
-    belonging,
+    belonging, deck,
     examine::Reason,
     leaving,
-    ledger::{CaptureRow, Evidence, Ledger, Pass, Row, StationStatus},
+    ledger::{CaptureRow, Evidence, Ledger, Pass, Row},
     passes::{self, Taken},
     restored,
 };
@@ -47,13 +47,16 @@ pub fn apply(ledger: &mut Ledger, arrival: &Arrival<'_>) -> Fate {
     }
     let station_id = body.station_id;
     match &body.kind {
-        EventKind::Capture(capture) => return captured(ledger, arrival, capture),
+        EventKind::Capture(capture) => {
+            let fate = captured(ledger, arrival, capture);
+            if fate != Fate::Stored {
+                return fate;
+            }
+        }
         EventKind::VehicleOn {} => {
-            ledger.set_status(station_id, StationStatus::Weighing);
             leaving::vehicle_came(ledger, station_id, arrival.moments.at, arrival.moments.doubtful);
         }
         EventKind::VehicleOff { captured, .. } => {
-            ledger.set_status(station_id, StationStatus::Idle);
             leaving::vehicle_left(
                 ledger,
                 station_id,
@@ -75,12 +78,10 @@ pub fn apply(ledger: &mut Ledger, arrival: &Arrival<'_>) -> Fate {
             let text = format!("station {station_id} did not return to zero and shows {weight} kg");
             ledger.alarm("NEVER_ZERO", station_id, text);
         }
-        EventKind::IndicatorUp {} => ledger.set_status(station_id, StationStatus::Idle),
-        EventKind::IndicatorDown {} => {
-            ledger.set_status(station_id, StationStatus::Error);
-            alarm(ledger, station_id, "INDICATOR_DOWN", "hears nothing from its indicator");
-        }
+        EventKind::IndicatorUp {} => {}
+        EventKind::IndicatorDown {} => alarm(ledger, station_id, "INDICATOR_DOWN", "hears nothing from its indicator"),
     }
+    deck::follow(ledger, body);
     Fate::Stored
 }
 
@@ -119,7 +120,6 @@ fn captured(ledger: &mut Ledger, arrival: &Arrival<'_>, capture: &Capture) -> Fa
         evidence: Some(evidence(arrival, capture)),
     };
     ledger.captures.insert(cycle, Row::new(row));
-    ledger.set_status(station_id, StationStatus::Weighing);
     let pass = Pass {
         weight: capture.weight,
         at: arrival.moments.at,

@@ -78,6 +78,7 @@ mod tests {
             trusted_since: second(0),
             least_approach: TimeDelta::zero(),
             status: StationStatus::Idle,
+            deck: None,
         }
     }
 

@@ -52,6 +52,8 @@ pub struct Station {
     /// The least time from a call to the first axle on the deck: what comes sooner is another truck.
     pub least_approach: TimeDelta,
     pub status: StationStatus,
+    /// The cycle of the vehicle on its deck; none while nothing stands there, as far as is known.
+    pub deck: Option<CycleId>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -305,12 +307,13 @@ impl Ledger {
         }
     }
 
-    pub fn set_status(&mut self, station_id: i64, status: StationStatus) {
+    pub fn set_deck(&mut self, station_id: i64, deck: Option<CycleId>, status: StationStatus) {
         self.touched_stations.insert(station_id);
         if let Some(station) = self.stations.get_mut(&station_id)
-            && station.status != status
+            && (station.deck, station.status) != (deck, status)
         {
-            station.change().status = status;
+            let station = station.change();
+            (station.deck, station.status) = (deck, status);
         }
     }
 

@@ -5,6 +5,7 @@
 //! - [`belonging`]: which call a capture belongs to, if any
 //! - [`examine`]: whether its text can be understood
 //! - [`passes`]: what a weight makes of a record: first pass, or complete
+//! - [`deck`]: whether a vehicle stands on a station's deck
 //! - [`leaving`]: how a call ends
 //! - [`completed`]: a completed record's slip number and messages
 //! - [`correct`]: what staff put right on a completed record
@@ -17,6 +18,7 @@ pub mod apply;
 pub mod belonging;
 pub mod completed;
 pub mod correct;
+pub mod deck;
 pub mod examine;
 pub mod leaving;
 pub mod ledger;

@@ -292,3 +292,63 @@ fn another_edge_may_not_speak_for_a_station() {
         Rejected(ForeignStation(1))
     "#]]);
 }
+
+#[test]
+fn an_indicator_that_falls_silent_and_is_heard_again_tells_nothing_of_the_deck() {
+    let standing = || Yard::new().on(110);
+    standing().check_deck("WEIGHING, a vehicle stands there");
+    let silent = || standing().event(110, 112, None, EventKind::IndicatorDown {});
+    silent().check_deck("ERROR, a vehicle stands there");
+    let heard = || silent().event(110, 113, None, EventKind::IndicatorUp {});
+    heard().check_deck("WEIGHING, a vehicle stands there");
+    heard().off_of(110, 130).check_deck("IDLE, nothing stands there");
+    silent().off_of(110, 130).check_deck("IDLE, nothing stands there");
+    let empty = || Yard::new().event(110, 112, None, EventKind::IndicatorDown {});
+    empty().check_deck("ERROR, nothing stands there");
+    empty()
+        .event(110, 113, None, EventKind::IndicatorUp {})
+        .check_deck("IDLE, nothing stands there");
+}
+
+#[test]
+fn a_vehicle_is_remembered_by_all_that_only_a_vehicle_does_until_its_own_end() {
+    let weight = Kilograms::from_whole(26_000);
+    for kind in [
+        EventKind::Moved { weight },
+        EventKind::Overload {},
+        EventKind::NeverZero { weight },
+    ] {
+        Yard::new()
+            .event(110, 112, Some(110), kind)
+            .check_deck("WEIGHING, a vehicle stands there");
+    }
+    let captured = || Yard::new().capture(110, 120, 25_000);
+    captured().check_deck("WEIGHING, a vehicle stands there");
+    // The end of a stay that was lost and found tells nothing of the vehicle that stands there now.
+    captured()
+        .off_of(105, 108)
+        .check_deck("WEIGHING, a vehicle stands there");
+    captured().off_of(110, 130).check_deck("IDLE, nothing stands there");
+    // One that replaces another is the one that stands there.
+    captured()
+        .on(131)
+        .off_of(110, 132)
+        .check_deck("WEIGHING, a vehicle stands there");
+}
+
+#[test]
+fn a_deck_that_is_seen_empty_completes_the_call_that_has_its_weight_and_no_other() {
+    let mut weighed = Yard::new().capture(110, 120, 25_000);
+    weighed.seen_empty(140);
+    weighed.check(expect![[r#"
+        call Completed, capture Some(1), record Some(9)
+        record 9 COMPLETED, net 15000.00, slip -, review -
+        capture 1 25000.00 of record Some(9)
+    "#]]);
+    let mut awaited = Yard::new().on(110);
+    awaited.seen_empty(140);
+    awaited.check(expect![[r#"
+        call Called, capture None, record Some(9)
+        record 9 WEIGHING, net -, slip -, review -
+    "#]]);
+}

@@ -23,6 +23,8 @@ pub enum Break {
     NoCycleKey,
     ReceiptIgnored,
     GapCompletes,
+    /// An indicator that is heard again tells of an empty deck.
+    DeckForgotten,
     // Rules left out.
     Through,
     NackFirst,
@@ -48,12 +50,14 @@ pub enum Break {
     // Rules about slow hellos and repeated restores.
     /// A hello that was long under way is believed.
     SlowHello,
+    /// What readings show of a deck corrects nothing.
+    DeckUnseen,
     /// Numbers jump as far after the second restore as after the first.
     SameJump,
 }
 
 /// Bugs around the rules, each of which some seed must find.
-pub const MUTANTS: [Break; 13] = [
+pub const MUTANTS: [Break; 14] = [
     Break::AckBeforeCommit,
     Break::WatermarkInMemory,
     Break::SalvageNewIdentity,
@@ -67,11 +71,12 @@ pub const MUTANTS: [Break; 13] = [
     Break::NoCycleKey,
     Break::ReceiptIgnored,
     Break::GapCompletes,
+    Break::DeckForgotten,
 ];
 
 /// Rules that are missed when they are left out. Those of which each alone heals what the other lets through are left out
 /// together.
-pub const RULES: [&[Break]; 17] = [
+pub const RULES: [&[Break]; 18] = [
     &[Break::Through, Break::ResumeOverlap],
     &[Break::NackFirst, Break::ResumeOverlap],
     &[Break::LostFill],
@@ -89,6 +94,7 @@ pub const RULES: [&[Break]; 17] = [
     &[Break::ResumeOverlap],
     &[Break::RewindSlips],
     &[Break::SlowHello],
+    &[Break::DeckUnseen],
 ];
 
 /// Rules that are hardly missed when one of them is left out, with what heals that.

@@ -14,7 +14,7 @@ use crate::{
     database::{EventRow, KeptEvent},
     domain::weighing::{
         Fate,
-        ledger::{Record, RecordStatus},
+        ledger::{Record, RecordStatus, Station, StationStatus},
     },
     world::{Stats, World},
 };
@@ -23,8 +23,8 @@ type Check = fn(&World) -> Result<(), String>;
 
 /// Checks everything; the first violation is kept.
 pub fn all(world: &mut World) {
-    let checks: [Check; 10] = [
-        watermarks, told, once, records, slips, printed, messages, counted, moved, forks,
+    let checks: [Check; 11] = [
+        watermarks, told, once, records, slips, printed, messages, counted, moved, forks, decks,
     ];
     for check in checks {
         if let Err(violation) = check(world) {
@@ -257,6 +257,18 @@ fn moved(world: &World) -> Result<(), String> {
         }
     }
     Ok(())
+}
+
+/// At rest nothing stands anywhere, and nobody is waited for who has gone.
+fn decks(world: &World) -> Result<(), String> {
+    let rest = |row: &Station| row.is_empty() && row.status == StationStatus::Idle;
+    match world.db.stations.iter().find(|(_, row)| !rest(row)) {
+        Some((id, row)) => Err(format!(
+            "wedge: station {id} is {:?} with {:?} on its deck, which is empty",
+            row.status, row.deck
+        )),
+        None => Ok(()),
+    }
 }
 
 /// Where no two files shared an epoch, every row is at the server under its own identity, and nothing is in conflict.

@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use uuid::Uuid;
 use weighbridge_protocol::{
     Epoch,
-    link::{EventId, store::EpochBounds},
+    link::{EventId, EventKind, store::EpochBounds},
 };
 
 use crate::{
@@ -39,6 +39,15 @@ impl World {
     pub fn look_and_die(&mut self, chance: &mut Chance, death: Death) {
         let edge = self.some_edge(chance);
         self.look_at_deck(edge, 1 + chance.below(6), Some(death));
+    }
+
+    /// An indicator is silent for a moment, and heard again.
+    pub fn flicker(&mut self, chance: &mut Chance) {
+        let edge = self.some_edge(chance);
+        self.say(|| format!("the indicator of edge {edge} flickers"));
+        for kind in [EventKind::IndicatorDown {}, EventKind::IndicatorUp {}] {
+            self.tell_of_indicator(edge, kind);
+        }
     }
 
     pub fn kill_some_node(&mut self, chance: &mut Chance) {
@@ -226,7 +235,7 @@ impl World {
         let before = self.db.stations.get(&station).cloned();
         self.db.with_station(station, 10);
         if let (Some(before), Some(row)) = (before, mutable(&mut self.db.stations).get_mut(&station)) {
-            (row.trusted_since, row.status) = (before.trusted_since, before.status);
+            (row.trusted_since, row.status, row.deck) = (before.trusted_since, before.status, before.deck);
         }
         if chance.one_in(2)
             && let Some(old) = mutable(&mut self.db.gateways).get_mut(&key)

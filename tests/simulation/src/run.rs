@@ -107,6 +107,7 @@ fn drain(world: &mut World) {
             world.leave_from(station, false);
         }
         world.ping();
+        world.correct_decks();
         if world.violation.is_some() || round > 3 && is_at_rest(world) {
             return world.deliver_erp();
         }

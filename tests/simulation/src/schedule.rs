@@ -67,12 +67,13 @@ steps! {
     ClockJump => World::clock_jump,
     LeaveUntold => World::leave_untold,
     Prune => World::prune,
+    Flicker => World::flicker,
 }
 
 use Step::{
-    BackUp, Call, ClockJump, CloneEdge, Connect, Cut, Damage, DeliverErp, FailOver, Flip, Flow, KillEdge, KillNode,
-    Leave, LeaveUntold, Look, LookAndDieAfter, LookAndDieBefore, NextTruck, NoticeEdge, NoticeNodes, Ping, Post,
-    PostAndDieAfter, PostAndDieBefore, Prune, Pump, Reboot, Receive, Replicate, Reregister, RestoreDatabase,
+    BackUp, Call, ClockJump, CloneEdge, Connect, Cut, Damage, DeliverErp, FailOver, Flicker, Flip, Flow, KillEdge,
+    KillNode, Leave, LeaveUntold, Look, LookAndDieAfter, LookAndDieBefore, NextTruck, NoticeEdge, NoticeNodes, Ping,
+    Post, PostAndDieAfter, PostAndDieBefore, Prune, Pump, Reboot, Receive, Replicate, Reregister, RestoreDatabase,
     RestoreImage, Rot, SaveImage, Serve, ServeAndDieAfter, ServeAndDieBefore, Shift, StartEdge, StartNode, Wait, Wipe,
 };
 
@@ -135,7 +136,7 @@ const fn mix(name: &'static str, plan: Plan, faults: Weights) -> Mix {
 
 /// Seeds go round through these.
 pub const MIXES: [Mix; 17] = [
-    mix("calm", ONE, &[(Shift, 2)]),
+    mix("calm", ONE, &[(Shift, 2), (Flicker, 2)]),
     mix(
         "kills",
         ONE,
@@ -171,6 +172,7 @@ pub const MIXES: [Mix; 17] = [
             (Damage, 2),
             (Wipe, 1),
             (Rot, 1),
+            (Flicker, 1),
             (Cut, 3),
             (KillEdge, 1),
             (RestoreDatabase, 1),
@@ -295,6 +297,7 @@ pub const MIXES: [Mix; 17] = [
             (Damage, 1),
             (Wipe, 1),
             (Rot, 1),
+            (Flicker, 1),
             (CloneEdge, 1),
             (Reregister, 1),
             (Reboot, 1),

@@ -6,7 +6,12 @@ use chrono::{DateTime, TimeDelta, Utc};
 use uuid::Uuid;
 use weighbridge_protocol::{
     CycleId, Epoch, Kilograms,
-    link::{EventId, messages::Ack, reconnect::Ending},
+    link::{
+        EventId,
+        messages::{Ack, DeckState},
+        reconnect::Ending,
+    },
+    scale::Deck,
 };
 
 use crate::{
@@ -214,6 +219,16 @@ impl World {
                 .any(|edge| edge.station == station && edge.process.is_some())
     }
 
+    /// What the newest reading shows of this deck.
+    pub fn shows(&self, station: i64) -> Option<DeckState> {
+        if station == FED {
+            let fed = self.db.cycles.get(&FED)?;
+            return (fed.state.deck == Deck::Empty).then_some(DeckState::Empty);
+        }
+        let edge = self.edges.iter().find(|edge| edge.station == station)?;
+        Some(edge.process.as_ref()?.scale.deck())
+    }
+
     /// Whether something of this station is still under way: no deadline runs then.
     pub fn is_busy(&self, station: i64) -> bool {
         if station == FED {
@@ -310,6 +325,14 @@ impl World {
         }
         if self.gateway.is_some() {
             self.post(chance, None);
+        }
+        self.correct_decks();
+    }
+
+    pub fn correct_decks(&mut self) {
+        let stations: Vec<i64> = self.yard.decks.keys().copied().collect();
+        for station in stations {
+            self.correct_deck(station);
         }
     }
 

@@ -2,9 +2,15 @@
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-use weighbridge_protocol::Kilograms;
+use weighbridge_protocol::{Kilograms, link::messages::DeckState};
 
-use crate::{chance::Chance, database::mutable, domain::weighing::ledger::Vehicle, world::World};
+use crate::{
+    breaks::Break,
+    chance::Chance,
+    database::mutable,
+    domain::weighing::ledger::{StationStatus, Vehicle},
+    world::World,
+};
 
 /// Trucks take longer than `gap_same_ms` to change places.
 const SWAP_MS: i64 = 35_000;
@@ -199,6 +205,38 @@ impl World {
         }
     }
 
+    /// What is remembered of a deck is corrected by its readings, as an Indicator does it.
+    pub fn correct_deck(&mut self, station: i64) {
+        let known = self
+            .db
+            .stations
+            .get(&station)
+            .is_none_or(|row| row.is_empty() && row.status == StationStatus::Idle);
+        if known || self.broken.contains(&Break::DeckUnseen) || !self.link_up(station) || self.is_busy(station) {
+            return;
+        }
+        if self.shows(station) == Some(DeckState::Empty) {
+            let mut db = self.db.clone();
+            db.seen_empty(station, self.time());
+            self.put_back(db);
+            self.say(|| format!("station {station} is seen empty"));
+        }
+    }
+
+    /// A vehicle whose driving on has been told, and its leaving not, is remembered: nobody else is called to its deck.
+    fn check_deck(&mut self, station: i64) {
+        let remembers = self.db.stations.get(&station).is_some_and(|row| !row.is_empty());
+        let edge = self.edges.iter().find(|edge| edge.station == station);
+        // Two files of one epoch tell two stories.
+        let Some(edge) = edge.filter(|_| !self.truth.forked) else {
+            return;
+        };
+        let open = edge.file.store.state(station).deck.open_cycle();
+        if !remembers && open.is_some_and(|open| self.db.tells_of(open.cycle)) {
+            self.fail("deck: a vehicle stands there, and the station has forgotten it");
+        }
+    }
+
     /// The server calls the next truck, or gives up on one that does not come.
     pub fn call(&mut self, chance: &mut Chance) {
         let station = self.some_station(chance);
@@ -206,6 +244,7 @@ impl World {
     }
 
     fn call_to(&mut self, station: i64, chance: &mut Chance) {
+        self.check_deck(station);
         if !self.server_sees(station) {
             return;
         }

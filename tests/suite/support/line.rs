@@ -142,6 +142,7 @@ pub fn call_to(station_id: i64, deadline: TimeDelta) -> CallNext {
     CallNext {
         station_id,
         entry_id: None,
+        by_itself: false,
         deadline,
         now: Utc::now(),
     }

@@ -148,6 +148,7 @@ impl Yard {
 
     const fn call_at(&self, now: DateTime<Utc>) -> CallNext {
         CallNext {
+            by_itself: false,
             station_id: self.station,
             entry_id: None,
             deadline: TimeDelta::minutes(5),

@@ -10,7 +10,7 @@ use weighbridge_protocol::{
 
 use crate::domain::edge_time::Moments;
 use crate::domain::weighing::{
-    Arrival, Fate, Ledger, apply,
+    Arrival, Fate, Ledger, apply, deck,
     ledger::{Call, CallStatus, Record, RecordStatus, Row, Site, Station, StationStatus, Vehicle},
 };
 
@@ -52,6 +52,7 @@ impl Yard {
             trusted_since: second(0),
             least_approach: chrono::TimeDelta::zero(),
             status: StationStatus::Idle,
+            deck: None,
         };
         ledger.stations.insert(STATION, Row::loaded(station));
         let vehicle = |plate: &str, tare| Vehicle {
@@ -197,6 +198,20 @@ impl Yard {
         };
         self.fates.push(apply(&mut self.ledger, &arrival));
         self
+    }
+
+    /// Readings show the deck empty, though no event told so.
+    pub(super) fn seen_empty(&mut self, at: i64) {
+        deck::seen_empty(&mut self.ledger, STATION, second(at));
+    }
+
+    #[track_caller]
+    pub(super) fn check_deck(self, expected: &str) {
+        let said = self.ledger.stations.get(&STATION).map(|station| {
+            let deck = if station.is_empty() { "nothing" } else { "a vehicle" };
+            format!("{}, {deck} stands there", station.status.name())
+        });
+        assert_eq!(said.as_deref(), Some(expected));
     }
 
     #[expect(clippy::needless_pass_by_value, reason = "as expect_test's own functions take it")]

@@ -11,7 +11,7 @@ use crate::{
         outbox::{Kind, Names},
         weighing::{
             Ledger, Wanted, completed,
-            ledger::{self, Row, Site},
+            ledger::{self, Row, Site, StationStatus},
         },
     },
 };
@@ -97,7 +97,12 @@ impl Database {
     /// Writes what has changed. Slip numbers come last.
     pub(super) fn save_ledger(&mut self, ledger: &mut Ledger, broken: &[Break]) {
         for (id, station) in ledger.stations.iter().filter(|(_, row)| row.is_changed()) {
-            mutable(&mut self.stations).insert(*id, (**station).clone());
+            let mut station = (**station).clone();
+            let was_silent = self.stations.get(id).map(|before| before.status) == Some(StationStatus::Error);
+            if was_silent && broken.contains(&Break::DeckForgotten) {
+                (station.deck, station.status) = (None, StationStatus::Idle);
+            }
+            mutable(&mut self.stations).insert(*id, station);
         }
         for id in &ledger.removed {
             mutable(&mut self.records).remove(id);

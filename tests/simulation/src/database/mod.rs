@@ -147,6 +147,7 @@ impl Database {
             trusted_since: DateTime::<Utc>::UNIX_EPOCH,
             least_approach: TimeDelta::zero(),
             status: crate::domain::weighing::ledger::StationStatus::Idle,
+            deck: None,
         };
         mutable(&mut self.stations).insert(station_id, station);
         let gateway = Gateway {

@@ -2,8 +2,13 @@
 
 use chrono::{DateTime, Utc};
 
-use super::{Database, SITE, mutable};
-use crate::domain::weighing::ledger::{Call, CallStatus, Record, RecordStatus, StationStatus};
+use weighbridge_protocol::CycleId;
+
+use super::{Database, EventRow, SITE, mutable};
+use crate::domain::weighing::{
+    Fate, Wanted, deck,
+    ledger::{Call, CallStatus, Record, RecordStatus, StationStatus},
+};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Status {
@@ -107,8 +112,9 @@ impl Database {
         let Some(entry) = self.entries.get(&entry_id) else {
             return false;
         };
-        let stands = self.stations.get(&entry.station_id).map(|station| station.status);
-        if stands != Some(StationStatus::Idle) || entry.capture_id.is_some() {
+        let station = self.stations.get(&entry.station_id);
+        let empty = station.is_some_and(|station| station.is_empty() && station.status == StationStatus::Idle);
+        if !empty || entry.capture_id.is_some() {
             return false;
         }
         let empty = |id: &i64| {
@@ -124,6 +130,31 @@ impl Database {
             entry.record_id = entry.record_id.filter(|id| Some(*id) != gone);
         }
         true
+    }
+
+    /// Readings show an empty deck, and all events of its edge have come.
+    pub fn seen_empty(&mut self, station_id: i64, now: DateTime<Utc>) {
+        let wanted = Wanted {
+            stations: [station_id].into(),
+            ..Wanted::default()
+        };
+        let mut ledger = self.ledger(&wanted, &[]);
+        deck::seen_empty(&mut ledger, station_id, now);
+        self.save_ledger(&mut ledger, &[]);
+    }
+
+    /// What is stored says that a vehicle drove on in this cycle, and has not left.
+    pub fn tells_of(&self, cycle: CycleId) -> bool {
+        let of_cycle = |name: &str| {
+            self.events.values().any(|row| match row {
+                EventRow::Kept(kept) if kept.fate == Fate::Stored => {
+                    let body = kept.body.as_ref().filter(|body| body.cycle == Some(cycle));
+                    body.is_some_and(|body| body.kind.name() == name)
+                }
+                _ => false,
+            })
+        };
+        of_cycle("vehicle_on") && !of_cycle("vehicle_off")
     }
 
     /// Before everyone who waits now.

@@ -288,6 +288,18 @@ impl World {
         }
     }
 
+    /// What an edge tells of its indicator.
+    pub fn tell_of_indicator(&mut self, edge: usize, kind: EventKind) {
+        let (at, station_id) = (self.clock_of(edge), self.edges[edge].station);
+        let draft = Draft {
+            station_id,
+            cycle: None,
+            at,
+            kind,
+        };
+        self.commit(edge, &[draft], None);
+    }
+
     pub(crate) fn keep(&mut self, edge: usize) {
         let at = &mut self.edges[edge];
         let Some(process) = &mut at.process else { return };

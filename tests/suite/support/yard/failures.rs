@@ -31,6 +31,7 @@ impl Yard {
             self.vehicle
         );
         let call = CallNext {
+            by_itself: false,
             entry_id: Some(self.count(&waiting).await),
             ..self.call_at(called_at)
         };
