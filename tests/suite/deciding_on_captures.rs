@@ -109,3 +109,62 @@ async fn an_id_that_names_nothing_decides_nothing() {
         1
     );
 }
+
+#[tokio::test]
+async fn a_weight_that_is_older_than_the_first_pass_was_taken_before_it() {
+    let site = Site::new().await;
+    let (station, mut clock) = (site.stations[0], Clock::now());
+    let truck = site.untared_truck("12가3456").await;
+    let loaded = site.weigh(station, 25_000, &mut clock).await;
+    site.leave(station, &mut clock).await;
+    site.check_in(truck).await.done();
+    site.call_next(station).await.done();
+    clock.catch_up();
+    let empty = site.weigh(station, 9_000, &mut clock).await;
+    site.leave(station, &mut clock).await;
+    let assign = format!("/captures/{loaded}/assign");
+    let record = site.post(&assign, json!({ "vehicle_id": truck.vehicle })).await.done();
+    assert_eq!(
+        (&record["status"], &record["direction"], &record["net_weight"]),
+        (&json!("COMPLETED"), &json!("IN"), &json!(16_000))
+    );
+    let in_order = format!(
+        "SELECT count(*) FROM weigh_record r JOIN capture c ON c.id = r.second_capture_id
+         WHERE r.first_capture_id = {loaded} AND c.id = {empty} AND r.weighed_at = c.captured_at"
+    );
+    assert_eq!(site.count(&in_order).await, 1);
+    let told = "SELECT count(*) FROM outbox WHERE kind = 'ERP_COMPLETE'";
+    assert_eq!(site.count(told).await, 1, "ERP hears of it, whichever pass came last");
+    // What is assigned anew after a void is another weighing for the ERP.
+    let void = format!("/weigh-records/{}/void", record["id"]);
+    site.post(&void, json!({ "reason": "다시" })).await.done();
+    for capture in [empty, loaded] {
+        let assign = format!("/captures/{capture}/assign");
+        site.post(&assign, json!({ "vehicle_id": truck.vehicle })).await.done();
+    }
+    let keys = "SELECT count(DISTINCT idempotency_key) FROM outbox WHERE kind = 'ERP_COMPLETE'";
+    assert_eq!(site.count(keys).await, 2);
+}
+
+#[tokio::test]
+async fn a_weight_of_one_site_completes_no_record_of_another() {
+    let site = Site::with_stations(2).await;
+    let truck = site.untared_truck("12가3456").await;
+    let mut clock = Clock::now();
+    let mut captures = Vec::new();
+    for station in &site.stations {
+        captures.push(site.weigh(*station, 25_000, &mut clock).await);
+        site.leave(*station, &mut clock).await;
+    }
+    let apart = format!(
+        "INSERT INTO site (id, name, slip_prefix) VALUES (2, '둘째', 'XR');
+         UPDATE weigh_station SET site_id = 2 WHERE id = {}",
+        site.stations[1]
+    );
+    site.execute(&apart).await;
+    for capture in captures {
+        let assign = format!("/captures/{capture}/assign");
+        let record = site.post(&assign, json!({ "vehicle_id": truck.vehicle })).await.done();
+        assert_eq!(record["status"], "WEIGHING", "{record}");
+    }
+}

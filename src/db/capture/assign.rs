@@ -52,14 +52,21 @@ pub struct Assign {
     pub now: DateTime<Utc>,
 }
 
+/// The record is of the moment of its later pass.
+const PARTITIONS: &str = "\
+    SELECT ensure_weigh_record_partition(at) FROM (SELECT captured_at AS at FROM capture WHERE id = $1 \
+      UNION ALL SELECT first_weighed_at FROM weigh_record \
+        WHERE vehicle_id = $2 AND status = 'WEIGHING' AND first_weighed_at IS NOT NULL) AS passes";
+
 impl Query for Assign {
     type Output = Decision;
 
     async fn run(self, conn: &mut AsyncPgConnection) -> Result<Decision, DbError> {
         // A partition is made before the transaction that needs it: making one locks the table.
         if let CaptureKey::Row(id) = self.key {
-            diesel::sql_query("SELECT ensure_weigh_record_partition(captured_at) FROM capture WHERE id = $1")
+            diesel::sql_query(PARTITIONS)
                 .bind::<sql_types::BigInt, _>(id)
+                .bind::<sql_types::BigInt, _>(self.parties.vehicle_id)
                 .execute(conn)
                 .await?;
         }
@@ -89,7 +96,7 @@ impl Assign {
             return Ok(Decision::InvalidState);
         };
         let found = found(conn, row).await?;
-        let open = self.open_record(conn).await?;
+        let open = self.open_record(conn, &found).await?;
         let entry = self.entry(conn, &found).await?;
         let wanted = Wanted {
             stations: [found.station_id].into(),
@@ -106,10 +113,10 @@ impl Assign {
         if !is_unassigned(conn, row).await? {
             return Ok(Decision::InvalidState);
         }
-        let revision = 1 + completed_before(conn, &found).await?;
-        let Some(record_id) = self.take(&mut loaded, &found, open, revision) else {
+        let Some(record_id) = self.take(&mut loaded, &found, open) else {
             return Ok(Decision::InvalidState);
         };
+        count_revision(conn, &mut loaded, record_id).await?;
         let mut changes = ledger::save(conn, &mut loaded).await?;
         self.decide(conn, &found, record_id).await?;
         if let Some(entry) = entry {
@@ -121,8 +128,8 @@ impl Assign {
         })
     }
 
-    /// Puts the weight on the open record, or on a new one. `revision` counts the records that it completes.
-    fn take(&self, loaded: &mut Loaded, found: &Found, open: Option<i64>, revision: i32) -> Option<i64> {
+    /// Puts the weight on the open record, or on a new one.
+    fn take(&self, loaded: &mut Loaded, found: &Found, open: Option<i64>) -> Option<i64> {
         let ledger = &mut loaded.ledger;
         let site_id = ledger.stations.get(&found.station_id)?.site_id;
         let zone = ledger.sites.get(&site_id)?.zone;
@@ -144,7 +151,6 @@ impl Assign {
         let min_net = ledger.min_net;
         let record = ledger.records.get_mut(&record_id)?;
         if passes::take(record.change(), &vehicle, pass, local_day(pass.at, zone), min_net) == Taken::Completed {
-            record.change().revision = revision;
             ledger.completed.push(record_id);
         }
         restored::complete_call(ledger, self.parties.vehicle_id, record_id, pass);
@@ -172,10 +178,16 @@ impl Assign {
         }
     }
 
-    /// The record that waits for this vehicle's second pass.
-    async fn open_record(&self, conn: &mut AsyncPgConnection) -> Result<Option<i64>, DbError> {
-        use schema::weigh_record::dsl;
+    /// The record that waits for this vehicle's second pass at that site.
+    async fn open_record(&self, conn: &mut AsyncPgConnection, found: &Found) -> Result<Option<i64>, DbError> {
+        use schema::{weigh_record::dsl, weigh_station};
+        let site: i64 = weigh_station::table
+            .find(found.station_id)
+            .select(weigh_station::site_id)
+            .first(conn)
+            .await?;
         Ok(dsl::weigh_record
+            .filter(dsl::site_id.eq(site))
             .filter(
                 dsl::vehicle_id
                     .eq(self.parties.vehicle_id)
@@ -250,20 +262,30 @@ impl Assign {
 /// How an entry stands that may be weighed yet, and is not called.
 const UNCALLED: [&str; 3] = ["REVIEW", "NO_SHOW", "WAITING"];
 
-/// How many records this capture has completed that were voided since: each is told to the ERP under a name of its own.
-async fn completed_before(conn: &mut AsyncPgConnection, found: &Found) -> Result<i32, DbError> {
+/// Counts the records that the capture has completed which completed this one: the later of two, whichever was assigned.
+/// Those before were voided, and each is told to the ERP under a name of its own.
+async fn count_revision(conn: &mut AsyncPgConnection, loaded: &mut Loaded, record_id: i64) -> Result<(), DbError> {
+    if !loaded.ledger.completed.contains(&record_id) {
+        return Ok(());
+    }
+    let Some(record) = loaded.ledger.records.get_mut(&record_id) else {
+        return Ok(());
+    };
+    if let Some(pass) = record.second.or(record.first) {
+        record.change().revision = 1 + completed_before(conn, pass).await?;
+    }
+    Ok(())
+}
+
+async fn completed_before(conn: &mut AsyncPgConnection, pass: Pass) -> Result<i32, DbError> {
     use schema::weigh_record::dsl;
     // A record is of the moment of the capture that completed it.
     let completed: i64 = dsl::weigh_record
-        .filter(
-            dsl::weighed_at
-                .eq(found.captured_at)
-                .and(dsl::slip_number.is_not_null()),
-        )
+        .filter(dsl::weighed_at.eq(pass.at).and(dsl::slip_number.is_not_null()))
         .filter(
             dsl::second_capture_id
-                .eq(found.id)
-                .or(dsl::first_capture_id.eq(found.id)),
+                .eq(pass.capture_id)
+                .or(dsl::first_capture_id.eq(pass.capture_id)),
         )
         .count()
         .get_result(conn)

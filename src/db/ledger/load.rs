@@ -33,6 +33,7 @@ pub async fn load(conn: &mut AsyncPgConnection, wanted: &Wanted) -> Result<Loade
     calls(conn, wanted, &mut ledger).await?;
     captures(conn, wanted, &mut ledger).await?;
     let weighed_at = records(conn, wanted, &mut ledger).await?;
+    taken_before(conn, &mut ledger).await?;
     parties::vehicles(conn, wanted, &mut ledger).await?;
     parties::drivers(conn, wanted, &mut ledger).await?;
     parties::slips(conn, wanted, &mut ledger).await?;
@@ -271,6 +272,24 @@ async fn records(
         ledger.records.insert(id, Row::loaded(record));
     }
     Ok(weighed_at)
+}
+
+/// A capture keeps its cycle: no lock is needed to read it.
+async fn taken_before(conn: &mut AsyncPgConnection, ledger: &mut Ledger) -> Result<(), DbError> {
+    use schema::capture::dsl;
+    let open = ledger.records.values().filter(|record| record.status.is_open());
+    let ids: Vec<i64> = open.filter_map(|record| record.first?.capture_id).collect();
+    if ids.is_empty() {
+        return Ok(());
+    }
+    let rows: Vec<(i64, Uuid)> = dsl::capture
+        .filter(dsl::id.eq_any(ids))
+        .select((dsl::id, dsl::cycle))
+        .load(conn)
+        .await?;
+    let cycle = |(id, cycle): (i64, Uuid)| (id, CycleId::from_bits(cycle.as_u128()));
+    ledger.taken_before = rows.into_iter().map(cycle).collect();
+    Ok(())
 }
 
 impl RecordRow {

@@ -58,11 +58,7 @@ pub fn messages(ledger: &Ledger, record_id: i64, names: &Names) -> Vec<Message> 
         return Vec::new();
     };
     let completing = record.second.or(record.first).and_then(|pass| pass.capture_id);
-    let cycle = ledger
-        .captures
-        .values()
-        .find(|capture| Some(capture.id) == completing)
-        .map(|capture| capture.cycle);
+    let cycle = completing.and_then(|capture| ledger.cycle_of(capture));
     let (Some(cycle), Some(slip)) = (cycle, &record.slip) else {
         return Vec::new();
     };

@@ -256,6 +256,8 @@ pub struct Ledger {
     /// Records that end without any weight: nothing was weighed.
     pub removed: BTreeSet<i64>,
     pub captures: BTreeMap<CycleId, Row<CaptureRow>>,
+    /// The cycles of captures that those records have taken before, by capture: what completes a record may be one of them.
+    pub taken_before: BTreeMap<i64, CycleId>,
     /// Slip numbers that receipts name, with their record where they have one.
     pub slips: BTreeMap<String, Option<i64>>,
     /// Ids drawn for captures that are not stored yet.
@@ -315,6 +317,13 @@ impl Ledger {
             let station = station.change();
             (station.deck, station.status) = (deck, status);
         }
+    }
+
+    /// The cycle of a capture that this group, or a record at hand, has taken.
+    pub fn cycle_of(&self, capture_id: i64) -> Option<CycleId> {
+        let here = self.captures.values().find(|capture| capture.id == capture_id);
+        here.map(|capture| capture.cycle)
+            .or_else(|| self.taken_before.get(&capture_id).copied())
     }
 
     /// What the edge is told of a capture, once it belongs to a record. The slip number is filled in by whoever numbers it.

@@ -18,18 +18,24 @@ pub enum Taken {
 /// - a vehicle with a valid tare completes at once if the weight exceeds the tare by `min_net`; a lighter one came empty,
 ///   and that was its first pass
 /// - without a tare the first pass waits for the second; the heavier is gross, the lighter tare
+/// - first and second are so by their time, whichever is told first: staff may assign an earlier weight later
 pub fn take(record: &mut Record, vehicle: &Vehicle, pass: Pass, on_day: NaiveDate, min_net: Kilograms) -> Taken {
-    if let Some(first) = record.first {
-        record.second = Some(pass);
+    if let Some(known) = record.first {
+        let (first, second) = if pass.at < known.at {
+            (pass, known)
+        } else {
+            (known, pass)
+        };
+        (record.first, record.second) = (Some(first), Some(second));
         complete(
             record,
             vehicle,
-            first.weight.max(pass.weight),
-            first.weight.min(pass.weight),
-            pass,
+            first.weight.max(second.weight),
+            first.weight.min(second.weight),
+            second,
         );
         if record.direction.is_none() {
-            let came_loaded = first.weight >= pass.weight;
+            let came_loaded = first.weight >= second.weight;
             record.direction = Some(if came_loaded { "IN" } else { "OUT" }.to_owned());
         }
         if record.weights.is_some_and(|weights| weights.net < min_net) {
@@ -162,6 +168,30 @@ mod tests {
             &[10_080, 25_080],
             "25080.00 - 10080.00 = 15000.00, OUT",
         );
+    }
+
+    #[test]
+    fn the_order_of_passes_is_that_of_their_times_and_not_that_in_which_they_are_told() {
+        let at = |second, weight| Pass {
+            at: DateTime::<Utc>::UNIX_EPOCH + chrono::TimeDelta::seconds(second),
+            station_id: second,
+            ..pass(weight)
+        };
+        for told in [[at(1, 25_000), at(2, 9_000)], [at(2, 9_000), at(1, 25_000)]] {
+            let mut record = record();
+            for pass in told {
+                take(
+                    &mut record,
+                    &vehicle(None, None),
+                    pass,
+                    day(25),
+                    Kilograms::from_whole(100),
+                );
+            }
+            assert_eq!((record.first, record.second), (Some(at(1, 25_000)), Some(at(2, 9_000))));
+            assert_eq!((record.weighed_at, record.station_id), (at(2, 0).at, 2));
+            assert_eq!(record.direction.as_deref(), Some("IN"));
+        }
     }
 
     #[test]

@@ -2,8 +2,6 @@
 
 use std::collections::BTreeSet;
 
-use weighbridge_protocol::CycleId;
-
 use super::{CaptureRow, Database, Outgoing, PREFIX, SITE, Status, ZONE, mutable};
 use crate::{
     breaks::Break,
@@ -59,6 +57,10 @@ impl Database {
                 ledger.records.insert(id, Row::loaded(record.clone()));
             }
         }
+        let first = |record: &Row<ledger::Record>| record.first.and_then(|pass| pass.capture_id);
+        let taken: BTreeSet<i64> = ledger.records.values().filter_map(first).collect();
+        let before = self.captures.iter().filter(|(_, capture)| taken.contains(&capture.id));
+        ledger.taken_before = before.map(|(cycle, capture)| (capture.id, *cycle)).collect();
         let mut vehicles = wanted.vehicles.clone();
         vehicles.extend(ledger.calls.values().map(|call| call.vehicle_id));
         vehicles.extend(ledger.records.values().map(|record| record.vehicle_id));
@@ -146,12 +148,8 @@ impl Database {
         let completing = ledger
             .records
             .get(&record_id)
-            .and_then(|record| record.second.or(record.first));
-        let of_pass = |cycle: &&CycleId| {
-            let capture = ledger.captures.get(cycle);
-            completing.is_some_and(|pass| pass.capture_id == capture.map(|capture| capture.id))
-        };
-        let Some(cycle) = ledger.captures.keys().find(of_pass).copied() else {
+            .and_then(|record| record.second.or(record.first)?.capture_id);
+        let Some(cycle) = completing.and_then(|capture| ledger.cycle_of(capture)) else {
             return;
         };
         for message in completed::messages(ledger, record_id, &Names::default()) {
