@@ -56,6 +56,11 @@ pub fn head(line: &[Waiting], own: f64) -> f64 {
     line.first().map_or(own, |first| own.min(first.position - 1.0))
 }
 
+/// Behind everyone. `own` is the place of who joins, kept where nobody was moved beyond it.
+pub fn tail(line: &[Waiting], own: f64) -> f64 {
+    line.last().map_or(own, |last| own.max(last.position + 1.0))
+}
+
 /// Right behind an entry of the line; none where it does not wait there.
 pub fn behind(line: &[Waiting], after_id: i64) -> Option<Spot> {
     let at = line.iter().position(|waiting| waiting.id == after_id)?;
@@ -146,6 +151,22 @@ mod tests {
         line[0].priority = true;
         assert_eq!(for_priority(&line, 9.0), Spot::At(1.5));
         assert_eq!(for_priority(&[], 9.0), Spot::At(9.0));
+    }
+
+    #[test]
+    fn who_joins_stands_behind_whoever_was_moved_to_the_end() {
+        let mut line = vec![waiting(1, 1.0), waiting(2, 2.0), waiting(3, 3.0)];
+        assert_eq!(tail(&line, 4.0), 4.0);
+        for id in [1, 2] {
+            let last = line.last().unwrap().id;
+            let Some(Spot::At(place)) = behind(&line, last) else {
+                panic!("no room at the end")
+            };
+            line.retain(|waiting| waiting.id != id);
+            line.push(waiting(id, place));
+        }
+        assert!(tail(&line, 4.0) > line.last().unwrap().position);
+        assert_eq!(tail(&[], 4.0), 4.0);
     }
 
     #[test]

@@ -204,6 +204,26 @@ async fn an_entry_is_moved_where_staff_put_it_and_the_audit_log_says_who_did() {
 }
 
 #[tokio::test]
+async fn who_checks_in_stands_behind_those_whom_staff_put_at_the_end() {
+    let (site, entries) = site_with_line(1, 3).await;
+    for (moved, after) in [(0, 2), (2, 0), (1, 2)] {
+        change(
+            &site,
+            &entries[moved],
+            "move",
+            json!({ "after_id": entries[after]["id"] }),
+        )
+        .await;
+    }
+    assert_eq!(line(&site).await, "1 3 2");
+    let joined = site.check_in(site.truck(PLATES[3]).await).await.done();
+    assert_eq!(
+        (line(&site).await.as_str(), &joined["ahead_count"]),
+        ("1 3 2 4", &json!(3))
+    );
+}
+
+#[tokio::test]
 async fn a_station_takes_only_what_it_is_limited_to() {
     let site = Site::with_stations(2).await;
     let [inward, any] = site.stations[..] else { panic!() };

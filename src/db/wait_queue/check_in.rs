@@ -18,7 +18,7 @@ use crate::{
     },
     domain::{
         slip::local_day,
-        wait_line::{Spot, for_priority},
+        wait_line::{Spot, for_priority, tail},
     },
 };
 
@@ -100,10 +100,11 @@ impl CheckIn {
 
     /// Numbers start anew each day; those who still wait from yesterday stay before them.
     async fn position(&self, conn: &mut AsyncPgConnection, own: f64) -> Result<f64, DbError> {
+        let line = waiting(conn, self.site_id, None).await?;
+        let own = tail(&line, own);
         if self.priority.is_none() {
             return Ok(own);
         }
-        let line = waiting(conn, self.site_id, None).await?;
         let spot = match for_priority(&line, own) {
             Spot::NoRoom => for_priority(&space(conn, &line).await?, own),
             spot @ Spot::At(_) => spot,
