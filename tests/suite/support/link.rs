@@ -1,9 +1,11 @@
 //! An edge's end of the link, spoken word by word.
 
+use std::time::Duration;
+
 use chrono::Utc;
 use futures_util::{SinkExt, StreamExt};
 use serde_json::{Value, json};
-use tokio::net::TcpStream;
+use tokio::{net::TcpStream, time::timeout};
 use tokio_tungstenite::{
     MaybeTlsStream, WebSocketStream, connect_async,
     tungstenite::{
@@ -16,6 +18,9 @@ use uuid::Uuid;
 use weighbridge_protocol::{Epoch, link::messages::EdgeClock};
 
 use super::site::Site;
+
+/// Far longer than a close takes: pings alone would keep whoever waits for one waiting for ever.
+const CLOSED_WITHIN: Duration = Duration::from_secs(30);
 
 /// The path of the link below `/api/v1`.
 pub const PATH: &str = "/edge/link";
@@ -82,11 +87,14 @@ impl Link {
 
     /// The code with which the server closes.
     pub async fn closed(&mut self) -> u16 {
-        loop {
-            if let Message::Close(frame) = self.0.next().await.unwrap().unwrap() {
-                return frame.unwrap().code.into();
+        let closed = async {
+            loop {
+                if let Message::Close(frame) = self.0.next().await.unwrap().unwrap() {
+                    return frame.unwrap().code.into();
+                }
             }
-        }
+        };
+        timeout(CLOSED_WITHIN, closed).await.expect("the link stays open")
     }
 
     /// The types of all that the server has said by now: what comes before its answer to a ping of the socket.
