@@ -63,6 +63,14 @@ mod tests {
     use crate::buffer::{BufferFile, testing};
 
     #[test]
+    fn the_log_has_its_space_from_the_opening_of_a_new_file_on() {
+        let directory = tempfile::tempdir().unwrap();
+        let _file = BufferFile::open(directory.path(), uuid::Uuid::from_u128(1)).unwrap();
+        let log = directory.path().join("buffer.db-wal").metadata().unwrap();
+        assert!(log.len() >= 1024 * 1024, "{} bytes", log.len());
+    }
+
+    #[test]
     fn the_log_keeps_its_space_when_the_file_is_closed_and_holds_nothing_of_it_then() {
         let directory = tempfile::tempdir().unwrap();
         let (_, written) = testing::file_with(directory.path(), 300);

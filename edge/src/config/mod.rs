@@ -16,7 +16,7 @@ mod protocol;
 pub mod signal;
 
 use std::{
-    collections::HashSet,
+    collections::{BTreeMap, HashSet},
     path::{Path, PathBuf},
     sync::Arc,
 };
@@ -120,12 +120,7 @@ fn judge(file: file::File, beside: &Path, problems: &mut Vec<String>) -> Option<
         stations.iter().map(|station| station.id.to_string()),
         problems,
     );
-    once(
-        "station",
-        "port",
-        stations.iter().map(|station| station.port.place()),
-        problems,
-    );
+    each_port_once(&stations, problems);
     let ids: Vec<i64> = stations.iter().map(|station| station.id).collect();
     let boards: Vec<_> = file
         .board
@@ -166,6 +161,23 @@ fn once(list: &str, key: &str, values: impl Iterator<Item = String>, problems: &
             problems.push(format!("{list}: {key} {value} is given twice, expected each once"));
         }
         seen.insert(value);
+    }
+}
+
+/// A device has several names below /dev, and two stations must not read it by two of them.
+fn each_port_once(stations: &[Station], problems: &mut Vec<String>) {
+    let mut seen = BTreeMap::new();
+    for station in stations {
+        let (name, behind) = (station.port.place(), station.port.behind());
+        match seen.get(&behind) {
+            Some(first) if *first == name => {
+                problems.push(format!("station: port {name} is given twice, expected each once"));
+            }
+            Some(first) => problems.push(format!(
+                "station: port {name} is the same device as {first}, expected each once"
+            )),
+            None => drop(seen.insert(behind, name)),
+        }
     }
 }
 

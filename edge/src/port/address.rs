@@ -32,6 +32,14 @@ impl PortAddress {
             Self::Tcp(at) | Self::ModbusTcp(at) => format!("tcp://{at}"),
         }
     }
+
+    /// The same for all names of one device; one that is not there yet counts by its name.
+    pub fn behind(&self) -> String {
+        match self {
+            Self::Serial { device, .. } => device.canonicalize().as_ref().unwrap_or(device).display().to_string(),
+            Self::Tcp(_) | Self::ModbusTcp(_) => self.place(),
+        }
+    }
 }
 
 impl FromStr for PortAddress {

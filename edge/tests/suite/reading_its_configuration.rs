@@ -108,6 +108,21 @@ fn two_stations_share_neither_number_nor_port() {
 }
 
 #[test]
+fn two_stations_share_no_device_by_two_of_its_names() {
+    let folder = tempfile::tempdir().unwrap();
+    let (device, by_id) = (folder.path().join("ttyUSB0"), folder.path().join("by-id"));
+    std::fs::write(&device, "").unwrap();
+    std::os::unix::fs::symlink(&device, &by_id).unwrap();
+    let (device, by_id) = (device.display(), by_id.display());
+    let second = format!("serial://{device}\"\nprotocol = \"and18\"\n[[station]]\nid = 2\nport = \"serial://{by_id}");
+    check(
+        "serial:///dev/ttyUSB0?9600-8N1",
+        &second,
+        &format!("station: port {by_id} is the same device as {device}, expected each once"),
+    );
+}
+
+#[test]
 fn a_board_names_stations_that_are_there() {
     let board =
         "[[board]]\nid = \"gate\"\naddress = \"192.168.0.50\"\nprotocol = \"plane\"\nstations = [4]\n[[station]]";
