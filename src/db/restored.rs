@@ -5,7 +5,11 @@ use chrono::{DateTime, Days, NaiveDate, Utc};
 use diesel::prelude::*;
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
 
-use super::{DbError, Query, ledger::slips, schema};
+use super::{
+    DbError, Query,
+    ledger::{load::pass_by, slips},
+    schema,
+};
 use crate::domain::slip::local_day;
 
 /// Leaves room for what was acknowledged and is missing here: edges send it again, with the numbers that were printed.
@@ -28,10 +32,7 @@ impl Query for MakeRoom {
             .set(weigh_station::trusted_since.eq(self.now))
             .execute(conn)
             .await?;
-        diesel::sql_query("SELECT setval('weigh_record_id_seq', nextval('weigh_record_id_seq') + $1)")
-            .bind::<diesel::sql_types::BigInt, _>(i64::from(self.jump))
-            .execute(conn)
-            .await?;
+        pass_by(conn, "weigh_record_id_seq", self.jump.into()).await?;
         let sites: Vec<(i64, String, String)> = site::table
             .order(site::id)
             .select((site::id, site::slip_prefix, site::time_zone))

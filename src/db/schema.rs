@@ -300,6 +300,12 @@ diesel::table! {
 }
 
 diesel::table! {
+    record_id (id) {
+        id -> Int8,
+    }
+}
+
+diesel::table! {
     site (id) {
         id -> Int8,
         name -> Varchar,
@@ -548,6 +554,7 @@ diesel::allow_tables_to_appear_in_same_query!(
     outbox,
     product,
     queue_counter,
+    record_id,
     site,
     slip,
     slip_counter,

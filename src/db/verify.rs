@@ -13,7 +13,7 @@ struct Promise {
     breaks: &'static str,
 }
 
-const PROMISES: [Promise; 17] = [
+const PROMISES: [Promise; 18] = [
     Promise {
         name: "every event up to an epoch's watermark is stored",
         breaks: "SELECT e.epoch::text || ': have ' || e.have || ', stored ' || count(v.seq) FROM edge_epoch e \
@@ -37,6 +37,11 @@ const PROMISES: [Promise; 17] = [
     Promise {
         name: "a cycle is stored with effect once",
         breaks: "SELECT cycle::text FROM edge_event WHERE kind = 'capture' AND status = 'STORED' GROUP BY cycle HAVING count(*) > 1",
+    },
+    Promise {
+        name: "a record's id is its own, also across months",
+        breaks: "SELECT id::text FROM weigh_record GROUP BY id HAVING count(*) > 1 \
+                 UNION ALL SELECT id::text FROM weigh_record r WHERE NOT EXISTS (SELECT FROM record_id i WHERE i.id = r.id)",
     },
     Promise {
         name: "a completed record has net = gross - tare, and no negative weight",

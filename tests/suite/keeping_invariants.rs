@@ -131,6 +131,8 @@ async fn an_open_weighing_is_removed_only_while_it_has_no_weight() {
     check_all(&[
         ("DELETE FROM weigh_record WHERE id = 2", "weigh_record_weighed_stays"),
         ("DELETE FROM weigh_record WHERE id = 3", ""),
+        ("SELECT ensure_weigh_record_partition('2026-12-25'); INSERT INTO weigh_record (id, station_id, vehicle_id, site_id, weighed_at) VALUES (3, 1, 1, 1, '2026-12-25')", "record_id_pkey"),
+        ("DELETE FROM weigh_record WHERE id = 3; INSERT INTO weigh_record (id, station_id, vehicle_id, site_id) VALUES (3, 1, 1, 1)", ""),
         (
             "UPDATE weigh_record SET first_weight = 1 WHERE id = 3",
             "weigh_record_first_pass_is_whole",

@@ -37,6 +37,7 @@ pub async fn load(conn: &mut AsyncPgConnection, wanted: &Wanted) -> Result<Loade
     parties::vehicles(conn, wanted, &mut ledger).await?;
     parties::drivers(conn, wanted, &mut ledger).await?;
     parties::slips(conn, wanted, &mut ledger).await?;
+    parties::record_ids(conn, wanted, &mut ledger).await?;
     parties::named_by_receipts(conn, wanted, &mut ledger).await?;
     ledger.fresh_capture_ids = fresh_ids(conn, "capture_id_seq", wanted.fresh_captures).await?;
     ledger.fresh_record_ids = fresh_ids(
@@ -366,6 +367,20 @@ pub(super) async fn fresh_ids(
             .load(conn)
             .await?;
     Ok(rows.into_iter().map(|row| row.id).collect())
+}
+
+/// Lets a sequence pass by so many ids. Drawn one by one, for `setval` could take back what another draws at this moment.
+pub(in crate::db) async fn pass_by(
+    conn: &mut AsyncPgConnection,
+    sequence: &'static str,
+    count: i64,
+) -> Result<(), DbError> {
+    diesel::sql_query("SELECT count(nextval($1::text::regclass)) FROM generate_series(1, $2)")
+        .bind::<diesel::sql_types::Text, _>(sequence)
+        .bind::<diesel::sql_types::BigInt, _>(count)
+        .execute(conn)
+        .await?;
+    Ok(())
 }
 
 pub(super) fn list(ids: &BTreeSet<i64>) -> Vec<i64> {

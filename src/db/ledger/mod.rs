@@ -5,7 +5,7 @@
 //! - [`parties`]: who and what the rows name
 //! - [`save`]: what has changed; slip numbers come last, since their counter is what everyone waits for
 
-pub mod load;
+pub(super) mod load;
 pub(super) mod names;
 mod parties;
 pub mod save;

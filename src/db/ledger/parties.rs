@@ -3,13 +3,16 @@
 use std::collections::BTreeSet;
 
 use chrono::NaiveDate;
-use diesel::prelude::*;
+use diesel::{prelude::*, sql_types};
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
 
-use super::load::list;
+use super::load::{list, pass_by};
 use crate::{
-    db::{DbError, schema, weight::Weight},
-    domain::weighing::{Ledger, Wanted, ledger::Vehicle},
+    db::{DbError, prepared::Prepare, schema, weight::Weight},
+    domain::{
+        slip::SlipNumber,
+        weighing::{Ledger, Wanted, last_record_id, ledger::Vehicle},
+    },
 };
 
 /// Id, plate, tare, the tare's last day, greatest load.
@@ -83,12 +86,63 @@ pub(super) async fn slips(conn: &mut AsyncPgConnection, wanted: &Wanted, ledger:
         return Ok(());
     }
     let rows: Vec<(String, Option<i64>)> = dsl::slip
-        .filter(dsl::slip_number.eq_any(numbers))
+        .filter(dsl::slip_number.eq_any(&numbers))
         .select((dsl::slip_number, dsl::record_id))
         .load(conn)
         .await?;
     ledger.slips.extend(rows);
+    counters(conn, &numbers, ledger).await
+}
+
+/// How far slips are numbered, of the days that these numbers are of.
+async fn counters(conn: &mut AsyncPgConnection, numbers: &[String], ledger: &mut Ledger) -> Result<(), DbError> {
+    use schema::slip_counter::dsl;
+    let days: BTreeSet<NaiveDate> = ledger
+        .sites
+        .values()
+        .flat_map(|site| {
+            numbers
+                .iter()
+                .filter_map(|text| SlipNumber::parse(text, &site.slip_prefix))
+        })
+        .map(|slip| slip.day())
+        .collect();
+    let rows: Vec<(i64, NaiveDate, i32)> = dsl::slip_counter
+        .filter(dsl::site_id.eq_any(ledger.sites.keys().copied().collect::<Vec<_>>()))
+        .filter(dsl::day.eq_any(days.into_iter().collect::<Vec<_>>()))
+        .select((dsl::site_id, dsl::day, dsl::last_number))
+        .load(conn)
+        .await?;
+    ledger
+        .slip_counters
+        .extend(rows.into_iter().map(|(site, day, last)| ((site, day), last)));
     Ok(())
+}
+
+#[derive(QueryableByName)]
+struct LastId {
+    #[diesel(sql_type = sql_types::BigInt)]
+    last_value: i64,
+}
+
+/// Lets the sequence of record ids pass by what receipts name: an id that comes back must not be drawn again.
+pub(super) async fn record_ids(
+    conn: &mut AsyncPgConnection,
+    wanted: &Wanted,
+    ledger: &mut Ledger,
+) -> Result<(), DbError> {
+    if wanted.receipts.is_empty() {
+        return Ok(());
+    }
+    let last: LastId = diesel::sql_query("SELECT last_value FROM weigh_record_id_seq")
+        .prepared()
+        .get_result(conn)
+        .await?;
+    ledger.last_record_id = last_record_id(last.last_value, &wanted.receipts);
+    match ledger.last_record_id - last.last_value {
+        0 => Ok(()),
+        passed => pass_by(conn, "weigh_record_id_seq", passed).await,
+    }
 }
 
 /// Products and customers that receipts name may be younger than the backup that was restored.

@@ -148,8 +148,12 @@ impl CallNext {
             ))
             .returning(dsl::id)
             .get_result(conn)
-            .await?;
-        Ok(id)
+            .await;
+        id.map_err(|error| match DbError::from(error) {
+            // A receipt has brought back a record under the id that was drawn: the next one is free.
+            DbError::Conflict { constraint, .. } if constraint == "record_id_pkey" => DbError::Overtaken,
+            error => error,
+        })
     }
 }
 

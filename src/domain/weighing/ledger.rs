@@ -260,9 +260,13 @@ pub struct Ledger {
     pub taken_before: BTreeMap<i64, CycleId>,
     /// Slip numbers that receipts name, with their record where they have one.
     pub slips: BTreeMap<String, Option<i64>>,
+    /// How far slips are numbered, of the sites and days that receipts name.
+    pub slip_counters: BTreeMap<(i64, NaiveDate), i32>,
     /// Ids drawn for captures that are not stored yet.
     pub fresh_capture_ids: Vec<i64>,
-    /// Ids drawn for records that receipts bring back without one of their own.
+    /// The last id that was drawn for a record, with what receipts name passed by.
+    pub last_record_id: i64,
+    /// Ids drawn after it, for records that receipts bring back without one of their own.
     pub fresh_record_ids: Vec<i64>,
     /// Records that were completed, in order: so are their slips numbered.
     pub completed: Vec<i64>,

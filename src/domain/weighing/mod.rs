@@ -31,4 +31,5 @@ pub mod wanted;
 pub use apply::{Arrival, Fate, apply};
 pub use examine::{Examined, HEAVIEST, Reason, examine};
 pub use ledger::Ledger;
+pub use restored::last_record_id;
 pub use wanted::Wanted;

@@ -1,4 +1,7 @@
 //! What a receipt brings back: a database was restored, and an edge sends again what it was once told.
+//!
+//! No hash covers a receipt. What one names may be damaged, so it is believed only as far as a true one can reach: edges
+//! send again in order, and with each receipt the counters rise.
 
 use weighbridge_protocol::{CycleId, link::Receipt};
 
@@ -7,6 +10,18 @@ use super::{
     passes::{self, Taken},
 };
 use crate::domain::slip::{SlipNumber, local_day};
+
+/// How far beyond a day's counter a receipt's slip may be: more than a site weighs on one day.
+const SLIP_REACH: i32 = 2_000;
+/// How far beyond the last id of a record a receipt's may be: more than a backup can lack that anybody restores.
+const RECORD_REACH: i64 = 100_000;
+
+/// The last id that is given out for a record, where it was `last`, so that none of what these receipts name comes again.
+pub fn last_record_id(last: i64, receipts: &[Receipt]) -> i64 {
+    let named = receipts.iter().filter_map(|receipt| receipt.record_id);
+    let near = named.filter(|id| *id <= last.saturating_add(RECORD_REACH));
+    near.fold(last, i64::max)
+}
 
 /// Puts the capture on the record that its receipt names, whatever the calls say, and spends the vehicle's open call.
 ///
@@ -61,14 +76,16 @@ fn record_for(
     let fits = |record: &Record| record.vehicle_id == vehicle_id && record.status.is_open();
     let id = match ledger.records.get(&named) {
         Some(record) if fits(record) => return Some(named),
-        None => named,
-        Some(_) => {
+        None if (1..=ledger.last_record_id).contains(&named) => named,
+        taken => {
+            let why = if taken.is_some() {
+                "another's by now"
+            } else {
+                "not one that was given out"
+            };
             let fresh = ledger.fresh_record_ids.pop()?;
-            ledger.alarm(
-                "RECEIPT_RECORD_TAKEN",
-                pass.station_id,
-                format!("record {named} of a receipt is another's by now; it becomes {fresh}"),
-            );
+            let text = format!("record {named} of a receipt is {why}; it becomes {fresh}");
+            ledger.alarm("RECEIPT_RECORD_TAKEN", pass.station_id, text);
             fresh
         }
     };
@@ -99,21 +116,27 @@ fn record_for(
 /// The number that was printed, if it may still be this record's.
 fn slip_for(ledger: &mut Ledger, receipt: &Receipt, record_id: i64, site_id: i64, pass: Pass) -> Option<SlipNumber> {
     let text = receipt.slip_number.as_deref()?;
-    let slip = ledger
-        .sites
-        .get(&site_id)
-        .and_then(|site| SlipNumber::parse(text, &site.slip_prefix));
+    let prefix = ledger.sites.get(&site_id).map(|site| site.slip_prefix.as_str());
+    let slip = prefix.and_then(|prefix| SlipNumber::parse(text, prefix));
     let owner = ledger.slips.get(text).copied().flatten();
-    if slip.is_none() || owner.is_some_and(|owner| owner != record_id) {
+    let free = slip.filter(|_| owner.is_none_or(|owner| owner == record_id));
+    let Some(slip) = free.filter(|slip| is_near(ledger, site_id, slip)) else {
         ledger.alarm(
             "RECEIPT_SLIP_TAKEN",
             pass.station_id,
-            format!("slip {text} of a receipt cannot be record {record_id}'s any more"),
+            format!("slip {text} of a receipt cannot be record {record_id}'s; it gets the next number"),
         );
         return None;
-    }
+    };
+    let counter = ledger.slip_counters.entry((site_id, slip.day())).or_default();
+    *counter = slip.number().max(*counter);
     ledger.slips.insert(text.to_owned(), Some(record_id));
-    slip
+    Some(slip)
+}
+
+fn is_near(ledger: &Ledger, site_id: i64, slip: &SlipNumber) -> bool {
+    let counter = ledger.slip_counters.get(&(site_id, slip.day()));
+    slip.number() <= counter.copied().unwrap_or(0).saturating_add(SLIP_REACH)
 }
 
 /// Staff have decided that this weight is the vehicle's: a call that still waits for it is over.

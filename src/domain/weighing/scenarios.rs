@@ -8,7 +8,10 @@ use weighbridge_protocol::{
     link::{EventKind, Receipt},
 };
 
-use super::ledger::{Record, RecordStatus, Row};
+use super::{
+    last_record_id,
+    ledger::{Record, RecordStatus, Row},
+};
 use yard::{STATION, Yard, pending};
 
 #[test]
@@ -264,6 +267,38 @@ fn a_receipt_whose_number_is_anothers_by_now_gets_the_next_free_one() {
         alarm RECEIPT_RECORD_TAKEN
         alarm RECEIPT_SLIP_TAKEN
     "#]]);
+}
+
+#[test]
+fn a_receipt_that_names_what_nobody_can_have_given_out_is_not_believed() {
+    let receipt = Receipt {
+        slip_number: Some("WR19700101999999".into()),
+        record_id: Some(1_000_000_000_000),
+        vehicle_id: Some(5),
+        ..Receipt::default()
+    };
+    assert_eq!(last_record_id(800, std::slice::from_ref(&receipt)), 800);
+    Yard::new()
+        .with_receipt(receipt)
+        .capture(40, 50, 25_000)
+        .check(expect![[r#"
+        call Called, capture Some(1), record Some(900)
+        record 900 COMPLETED, net 15000.00, slip -, review -
+        capture 1 25000.00 of record Some(900)
+        alarm RECEIPT_RECORD_TAKEN
+        alarm RECEIPT_SLIP_TAKEN
+    "#]]);
+}
+
+#[test]
+fn what_receipts_name_is_not_drawn_again() {
+    let naming = |record_id: i64| Receipt {
+        record_id: Some(record_id),
+        ..Receipt::default()
+    };
+    let receipts = [naming(810), naming(7), naming(803), Receipt::default()];
+    assert_eq!(last_record_id(800, &receipts), 810);
+    assert_eq!(last_record_id(900, &receipts), 900);
 }
 
 #[test]

@@ -81,6 +81,7 @@ impl Yard {
         };
         ledger.calls.insert(7, Row::loaded(call));
         ledger.records.insert(9, Row::loaded(pending(5)));
+        ledger.last_record_id = 800;
         Self {
             ledger,
             seq: 0,

@@ -8,7 +8,7 @@ use crate::{
     domain::{
         outbox::{Kind, Names},
         weighing::{
-            Ledger, Wanted, completed,
+            Ledger, Wanted, completed, last_record_id,
             ledger::{self, Row, Site, StationStatus},
         },
     },
@@ -71,6 +71,8 @@ impl Database {
             }
         }
         self.slips_of(wanted, &mut ledger);
+        self.next_record = last_record_id(self.next_record, &wanted.receipts);
+        ledger.last_record_id = self.next_record;
         ledger.fresh_capture_ids = fresh(&mut self.next_capture, wanted.fresh_captures);
         ledger.fresh_record_ids = fresh(&mut self.next_record, wanted.receipts.len() + wanted.fresh_records);
         ledger

@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Days, NaiveDate, Utc};
 
-use super::{Database, PREFIX, ZONE, mutable};
+use super::{Database, PREFIX, SITE, ZONE, mutable};
 use crate::domain::{
     slip::{SlipNumber, local_day},
     weighing::{Ledger, Wanted, completed},
@@ -15,10 +15,14 @@ impl Database {
             .iter()
             .filter_map(|receipt| receipt.slip_number.as_ref())
         {
-            if let Some(slip) = SlipNumber::parse(text, PREFIX)
-                && let Some(owner) = self.slips.get(&(slip.day(), slip.number()))
-            {
+            let Some(slip) = SlipNumber::parse(text, PREFIX) else {
+                continue;
+            };
+            if let Some(owner) = self.slips.get(&(slip.day(), slip.number())) {
                 ledger.slips.insert(text.clone(), *owner);
+            }
+            if let Some(last) = self.counters.get(&slip.day()) {
+                ledger.slip_counters.insert((SITE, slip.day()), *last);
             }
         }
     }

@@ -5,7 +5,7 @@ use weighbridge::{
     db::{
         DbError, GroupedQuery, Query,
         edge_event::{Outcome, StoreEvents},
-        wait_queue::CallNext,
+        wait_queue::{CallNext, Entry},
     },
     domain::edge_time::ClockModel,
 };
@@ -61,6 +61,12 @@ impl Yard {
                 outcome => return outcome,
             }
         }
+    }
+
+    /// As `Queue` calls: what was overtaken is asked again.
+    pub async fn check_in_and_insist_on_a_call(&self) -> Entry {
+        self.run(self.check_in(Utc::now())).await.unwrap();
+        self.insist_on(self.call_at(Utc::now())).await.unwrap().unwrap()
     }
 
     /// Asks until there is an answer, whatever it is: the first time may have had its effect.
