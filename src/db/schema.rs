@@ -190,6 +190,15 @@ diesel::table! {
 }
 
 diesel::table! {
+    edge_lost_range (epoch, from_seq) {
+        epoch -> Uuid,
+        from_seq -> Int8,
+        to_seq -> Int8,
+        noticed_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
     idempotency_key (user_id, key) {
         user_id -> Int8,
         key -> Varchar,
@@ -503,6 +512,7 @@ diesel::joinable!(edge_event -> app_user (decided_by));
 diesel::joinable!(edge_event -> edge_gateway (edge_id));
 diesel::joinable!(edge_gateway -> site (site_id));
 diesel::joinable!(edge_key -> edge_gateway (edge_id));
+diesel::joinable!(edge_lost_range -> edge_epoch (epoch));
 diesel::joinable!(idempotency_key -> app_user (user_id));
 diesel::joinable!(login_session -> app_user (user_id));
 diesel::joinable!(message_refusal -> app_user (refused_by));
@@ -546,6 +556,7 @@ diesel::allow_tables_to_appear_in_same_query!(
     edge_event,
     edge_gateway,
     edge_key,
+    edge_lost_range,
     idempotency_key,
     leader_lease,
     login_session,

@@ -13,11 +13,21 @@ struct Promise {
     breaks: &'static str,
 }
 
-const PROMISES: [Promise; 18] = [
+const PROMISES: [Promise; 19] = [
     Promise {
         name: "every event up to an epoch's watermark is stored",
-        breaks: "SELECT e.epoch::text || ': have ' || e.have || ', stored ' || count(v.seq) FROM edge_epoch e \
-                 LEFT JOIN edge_event v ON v.epoch = e.epoch AND v.seq <= e.have GROUP BY e.epoch, e.have HAVING count(v.seq) <> e.have",
+        breaks: "SELECT epoch::text || ': have ' || have || ', stored ' || stored FROM (SELECT e.epoch, e.have, \
+                 (SELECT count(*) FROM edge_event v WHERE v.epoch = e.epoch AND v.seq <= e.have AND (v.status <> 'LOST' OR NOT EXISTS \
+                 (SELECT FROM edge_lost_range l WHERE l.epoch = v.epoch AND v.seq BETWEEN l.from_seq AND l.to_seq))) \
+                 + (SELECT coalesce(sum(least(l.to_seq, e.have) - l.from_seq + 1), 0) FROM edge_lost_range l \
+                 WHERE l.epoch = e.epoch AND l.from_seq <= e.have) AS stored FROM edge_epoch e) AS counted WHERE stored <> have",
+    },
+    Promise {
+        name: "what is stored is not lost, and nothing is lost twice",
+        breaks: "SELECT l.epoch::text || '-' || v.seq FROM edge_lost_range l JOIN edge_event v ON v.epoch = l.epoch \
+                 AND v.seq BETWEEN l.from_seq AND l.to_seq WHERE v.status <> 'LOST' \
+                 UNION ALL SELECT l.epoch::text || '-' || m.from_seq FROM edge_lost_range l JOIN edge_lost_range m ON m.epoch = l.epoch \
+                 AND m.from_seq > l.from_seq AND m.from_seq <= l.to_seq",
     },
     Promise {
         name: "nothing but what was lost is stored beyond a watermark",

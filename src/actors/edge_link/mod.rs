@@ -151,7 +151,7 @@ impl EdgeLink {
         let backlog = hello
             .epochs
             .iter()
-            .map(|state| (state.epoch, state.next_seq - 1))
+            .map(|state| (state.epoch, state.next_seq.saturating_sub(1)))
             .collect();
         let named = hello
             .stations

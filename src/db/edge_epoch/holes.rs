@@ -1,4 +1,4 @@
-//! Seqs that an edge declares lost: stored as LOST, so that nothing waits for them for ever.
+//! What an edge declares lost: kept as ranges, however long, so that nothing waits for it for ever.
 
 use chrono::{DateTime, Utc};
 use diesel::{prelude::*, sql_types};
@@ -7,25 +7,20 @@ use uuid::Uuid;
 use weighbridge_protocol::link::messages::{EpochState, SeqRange};
 
 use crate::{
-    db::{DbError, schema},
-    domain::intake::hello,
+    db::{DbError, prepared::Prepare, schema},
+    domain::intake::{hello, seqs::Seqs},
 };
 
 /// How an epoch stands after a hello.
 pub struct Settled {
     pub have: i64,
-    pub lost: Vec<SeqRange>,
+    pub lost: Seqs,
     pub newly_lost: u64,
 }
 
-/// Declares what lies below `first_kept` and what is `missing` as LOST where it is not stored, and moves the watermark
-/// over what is contiguous now.
-pub async fn settle(
-    conn: &mut AsyncPgConnection,
-    edge_id: i64,
-    state: &EpochState,
-    now: DateTime<Utc>,
-) -> Result<Settled, DbError> {
+/// Keeps as lost what lies below `first_kept` and what is `missing` where it is not stored, and moves the watermark over
+/// what is contiguous now.
+pub async fn settle(conn: &mut AsyncPgConnection, state: &EpochState, now: DateTime<Utc>) -> Result<Settled, DbError> {
     use schema::edge_epoch::dsl;
     let epoch = Uuid::from_u128(state.epoch.bits());
     let stored: i64 = dsl::edge_epoch
@@ -34,11 +29,11 @@ pub async fn settle(
         .for_no_key_update()
         .first(conn)
         .await?;
-    let mut newly_lost = 0;
-    for range in hello::holes(state, stored) {
-        newly_lost += declare(conn, epoch, edge_id, range, now).await?;
-    }
-    let have = contiguous(conn, epoch, stored).await?;
+    let beyond = beyond(conn, epoch, stored, i64::MAX).await?;
+    let new = hello::newly_lost(state, stored, &beyond.above);
+    declare(conn, epoch, &new, now).await?;
+    let newly_lost = new.count();
+    let have = beyond.above.and(new).contiguous(stored);
     if have != stored {
         let row = dsl::edge_epoch.filter(dsl::epoch.eq(epoch).and(dsl::have.eq(stored)));
         if diesel::update(row).set(dsl::have.eq(have)).execute(conn).await? != 1 {
@@ -52,46 +47,94 @@ pub async fn settle(
     })
 }
 
-async fn declare(
-    conn: &mut AsyncPgConnection,
-    epoch: Uuid,
-    edge_id: i64,
-    range: SeqRange,
-    now: DateTime<Utc>,
-) -> Result<u64, DbError> {
-    let declared = diesel::sql_query(
-        "INSERT INTO edge_event (epoch, seq, edge_id, status, received_at) \
-         SELECT $1, seq, $2, 'LOST', $5 FROM generate_series($3, $4) AS seq ON CONFLICT (epoch, seq) DO NOTHING",
-    )
-    .bind::<sql_types::Uuid, _>(epoch)
-    .bind::<sql_types::BigInt, _>(edge_id)
-    .bind::<sql_types::BigInt, _>(range.0)
-    .bind::<sql_types::BigInt, _>(range.1)
-    .bind::<sql_types::Timestamptz, _>(now)
-    .execute(conn)
-    .await?;
-    Ok(u64::try_from(declared).unwrap_or(u64::MAX))
+/// What an epoch holds beside the rows at hand.
+pub struct Beyond {
+    /// Lost from `first` on.
+    pub lost: Seqs,
+    /// Stored or lost above the watermark.
+    pub above: Seqs,
 }
 
-/// The highest seq up to which there is a row for every one.
-async fn contiguous(conn: &mut AsyncPgConnection, of: Uuid, have: i64) -> Result<i64, DbError> {
-    use schema::edge_event::dsl;
-    let above: Vec<i64> = dsl::edge_event
-        .filter(dsl::epoch.eq(of).and(dsl::seq.gt(have)))
-        .order(dsl::seq)
-        .select(dsl::seq)
-        .load(conn)
-        .await?;
-    Ok(hello::contiguous(have, above))
+#[derive(QueryableByName)]
+struct Range {
+    #[diesel(sql_type = sql_types::BigInt)]
+    from_seq: i64,
+    #[diesel(sql_type = sql_types::BigInt)]
+    to_seq: i64,
+    #[diesel(sql_type = sql_types::Bool)]
+    lost: bool,
 }
 
-async fn lost(conn: &mut AsyncPgConnection, of: Uuid) -> Result<Vec<SeqRange>, DbError> {
-    use schema::edge_event::dsl;
-    let seqs: Vec<i64> = dsl::edge_event
-        .filter(dsl::epoch.eq(of).and(dsl::status.eq("LOST")))
-        .order(dsl::seq)
-        .select(dsl::seq)
+const BEYOND: &str = "\
+    SELECT seq AS from_seq, seq AS to_seq, FALSE AS lost FROM edge_event \
+    WHERE epoch = $1 AND seq > $2 AND status <> 'LOST' \
+    UNION ALL SELECT from_seq, to_seq, TRUE FROM edge_lost_range WHERE epoch = $1 AND to_seq >= $3";
+
+/// What there is of an epoch above `have`, and what is lost of it from `first` or from above `have` on.
+pub async fn beyond(conn: &mut AsyncPgConnection, epoch: Uuid, have: i64, first: i64) -> Result<Beyond, DbError> {
+    let above = have.saturating_add(1);
+    let ranges: Vec<Range> = diesel::sql_query(BEYOND)
+        .bind::<sql_types::Uuid, _>(epoch)
+        .bind::<sql_types::BigInt, _>(have)
+        .bind::<sql_types::BigInt, _>(first.min(above))
+        .prepared()
         .load(conn)
         .await?;
-    Ok(hello::ranges(seqs))
+    let lost = ranges.iter().filter(|range| range.lost);
+    Ok(Beyond {
+        lost: lost.map(|range| SeqRange(range.from_seq, range.to_seq)).collect(),
+        above: ranges
+            .iter()
+            .map(|range| SeqRange(range.from_seq.max(above), range.to_seq))
+            .collect(),
+    })
+}
+
+async fn declare(conn: &mut AsyncPgConnection, of: Uuid, lost: &Seqs, now: DateTime<Utc>) -> Result<(), DbError> {
+    use schema::edge_lost_range::dsl;
+    let rows: Vec<_> = lost
+        .ranges()
+        .iter()
+        .map(|range| {
+            (
+                dsl::epoch.eq(of),
+                dsl::from_seq.eq(range.0),
+                dsl::to_seq.eq(range.1),
+                dsl::noticed_at.eq(now),
+            )
+        })
+        .collect();
+    if !rows.is_empty() {
+        diesel::insert_into(dsl::edge_lost_range)
+            .values(rows)
+            .execute(conn)
+            .await?;
+    }
+    Ok(())
+}
+
+async fn lost(conn: &mut AsyncPgConnection, of: Uuid) -> Result<Seqs, DbError> {
+    use schema::edge_lost_range::dsl;
+    let ranges: Vec<(i64, i64)> = dsl::edge_lost_range
+        .filter(dsl::epoch.eq(of))
+        .select((dsl::from_seq, dsl::to_seq))
+        .load(conn)
+        .await?;
+    Ok(ranges.into_iter().map(|(first, last)| SeqRange(first, last)).collect())
+}
+
+/// A lost event has come: what is left of its range lies on both sides of it.
+pub async fn cut_out(conn: &mut AsyncPgConnection, of: Uuid, seq: i64) -> Result<(), DbError> {
+    use schema::edge_lost_range::dsl;
+    let around = dsl::edge_lost_range.filter(dsl::epoch.eq(of).and(dsl::from_seq.le(seq)).and(dsl::to_seq.ge(seq)));
+    let cut: Vec<(i64, i64, DateTime<Utc>)> = diesel::delete(around)
+        .returning((dsl::from_seq, dsl::to_seq, dsl::noticed_at))
+        .get_results(conn)
+        .await?;
+    for (first, last, noticed_at) in cut {
+        let mut left = Seqs::from_iter([SeqRange(first, last)]);
+        left.remove(seq);
+        declare(conn, of, &left, noticed_at).await?;
+    }
+    Ok(())
 }

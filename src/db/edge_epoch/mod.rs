@@ -4,7 +4,7 @@
 //! - [`Pulse`]: whether a connection is still its edge's newest, and whether the database went back
 //! - [`holes`]: seqs that an edge declares lost
 
-mod holes;
+pub(super) mod holes;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -54,7 +54,7 @@ pub struct Welcomed {
     pub lost: BTreeMap<Epoch, Vec<SeqRange>>,
     /// This edge's stations.
     pub stations: Vec<StationSettings>,
-    /// How many seqs were stored as LOST just now.
+    /// How many events were declared lost just now.
     pub newly_lost: u64,
 }
 
@@ -153,18 +153,18 @@ impl Greet {
         Ok(None)
     }
 
-    /// Stores what the edge has lost as LOST, and tells how far the epoch is stored now.
+    /// Keeps what the edge has lost, and tells how far the epoch is stored now.
     async fn settle_epoch(
         &self,
         conn: &mut AsyncPgConnection,
         state: &EpochState,
         welcomed: &mut Welcomed,
     ) -> Result<(), DbError> {
-        let settled = holes::settle(conn, self.edge_id, state, self.now).await?;
+        let settled = holes::settle(conn, state, self.now).await?;
         welcomed.newly_lost += settled.newly_lost;
         welcomed.have.insert(state.epoch, settled.have);
         if !settled.lost.is_empty() {
-            welcomed.lost.insert(state.epoch, settled.lost);
+            welcomed.lost.insert(state.epoch, settled.lost.ranges().to_vec());
         }
         Ok(())
     }

@@ -10,12 +10,9 @@ use weighbridge_protocol::{Epoch, LinkSession, link::EventKind};
 
 use super::StoreEvents;
 use crate::{
-    db::{DbError, schema, weight::Weight},
+    db::{DbError, edge_epoch::holes, schema, weight::Weight},
     domain::{
-        intake::{
-            Stored,
-            identities::{Identities, LockedEpoch, NewEvent},
-        },
+        intake::identities::{Identities, LockedEpoch, NewEvent},
         weighing::{Examined, Fate},
     },
 };
@@ -91,7 +88,8 @@ async fn epochs(
     Ok(rows.into_iter().map(row).collect())
 }
 
-/// The identity rows of the events at hand, and the LOST ones above each watermark.
+/// The identity rows of the events at hand, and what there is above each watermark. A row LOST is of a time before ranges,
+/// and says nothing.
 async fn rows(
     conn: &mut AsyncPgConnection,
     group: &[StoreEvents],
@@ -108,26 +106,22 @@ async fn rows(
             .filter(|event| event.epoch == *epoch)
             .map(|event| event.seq)
             .collect();
-        let stored: Vec<(i64, Option<String>, String)> = dsl::edge_event
+        let beyond = holes::beyond(
+            conn,
+            key,
+            row.have_before,
+            seqs.iter().copied().min().unwrap_or(i64::MAX),
+        )
+        .await?;
+        let stored: Vec<(i64, Option<String>)> = dsl::edge_event
             .filter(dsl::epoch.eq(key))
             .filter(dsl::seq.eq_any(seqs))
-            .select((dsl::seq, dsl::sha256, dsl::status))
+            .select((dsl::seq, dsl::sha256))
             .load(conn)
             .await?;
-        for (seq, sha256, status) in stored {
-            let stored = match sha256 {
-                Some(sha256) if status != "LOST" => Stored::Kept { sha256 },
-                _ => Stored::Lost,
-            };
-            row.known.rows.insert(seq, stored);
-        }
-        let lost: Vec<i64> = dsl::edge_event
-            .filter(dsl::epoch.eq(key))
-            .filter(dsl::seq.gt(row.have_before))
-            .select(dsl::seq)
-            .load(conn)
-            .await?;
-        row.known.lost_above = lost.into_iter().collect();
+        let hashed = |(seq, sha256): (i64, Option<String>)| Some((seq, sha256?));
+        row.known.rows = stored.into_iter().filter_map(hashed).collect();
+        (row.known.lost, row.known.above) = (beyond.lost, beyond.above);
     }
     Ok(())
 }
@@ -191,14 +185,18 @@ pub(super) fn storable(body: &str) -> String {
     body.replace('\0', "\u{fffd}")
 }
 
+/// Stores what was declared lost; a row LOST, of a time before ranges, gives it its place.
 async fn fill(conn: &mut AsyncPgConnection, event: &NewEvent) -> Result<(), DbError> {
     use schema::edge_event::dsl;
     let row = EventRow::from(event);
+    holes::cut_out(conn, row.epoch, row.seq).await?;
     let lost = dsl::edge_event
         .filter(dsl::epoch.eq(row.epoch))
         .filter(dsl::seq.eq(row.seq))
         .filter(dsl::status.eq("LOST"));
-    diesel::update(lost).set(&row).execute(conn).await?;
+    if diesel::update(lost).set(&row).execute(conn).await? == 0 {
+        diesel::insert_into(dsl::edge_event).values(&row).execute(conn).await?;
+    }
     Ok(())
 }
 

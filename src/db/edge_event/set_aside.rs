@@ -7,7 +7,7 @@ use uuid::Uuid;
 use weighbridge_protocol::{LinkSession, link::Event};
 
 use super::identity::storable;
-use crate::db::{DbError, Query, schema};
+use crate::db::{DbError, Query, edge_epoch::holes, schema};
 
 /// Why it is set aside.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,7 +31,7 @@ pub struct SetAside {
 
 impl Query for SetAside {
     /// Whether it is kept now: also where it was kept before. False when another connection of this edge is
-    /// newer, or it was not the next in order.
+    /// newer, or it was neither the next in order nor declared lost.
     type Output = bool;
 
     async fn run(self, conn: &mut AsyncPgConnection) -> Result<bool, DbError> {
@@ -39,7 +39,14 @@ impl Query for SetAside {
             if !self.is_newest(conn).await? {
                 return Ok(false);
             }
-            if !self.move_watermark(conn).await? {
+            let epoch = Uuid::from_u128(self.event.epoch.bits());
+            let beyond = holes::beyond(conn, epoch, self.event.seq, self.event.seq).await?;
+            let moved = self
+                .move_watermark(conn, beyond.above.contiguous(self.event.seq))
+                .await?;
+            if beyond.lost.contains(self.event.seq) {
+                holes::cut_out(conn, epoch, self.event.seq).await?;
+            } else if !moved {
                 return self.is_kept(conn).await;
             }
             self.keep(conn).await?;
@@ -63,16 +70,13 @@ impl SetAside {
         Ok(newest.flatten().map(|session| session.as_u128()) == Some(self.session.bits()))
     }
 
-    async fn move_watermark(&self, conn: &mut AsyncPgConnection) -> Result<bool, DbError> {
+    /// Over what was declared lost behind it, too.
+    async fn move_watermark(&self, conn: &mut AsyncPgConnection, have: i64) -> Result<bool, DbError> {
         use schema::edge_epoch::dsl;
         let before = dsl::edge_epoch
             .filter(dsl::epoch.eq(Uuid::from_u128(self.event.epoch.bits())))
             .filter(dsl::have.eq(self.event.seq - 1));
-        Ok(diesel::update(before)
-            .set(dsl::have.eq(self.event.seq))
-            .execute(conn)
-            .await?
-            == 1)
+        Ok(diesel::update(before).set(dsl::have.eq(have)).execute(conn).await? == 1)
     }
 
     /// An edge that connects anew sends its last row once more, and that may be one that was set aside.
@@ -87,20 +91,25 @@ impl SetAside {
 
     async fn keep(&self, conn: &mut AsyncPgConnection) -> Result<(), DbError> {
         use schema::edge_event::dsl;
+        let row = (
+            dsl::epoch.eq(Uuid::from_u128(self.event.epoch.bits())),
+            dsl::seq.eq(self.event.seq),
+            dsl::edge_id.eq(self.edge_id),
+            dsl::sha256.eq(&self.event.sha256),
+            dsl::body.eq(storable(&self.event.body)),
+            dsl::status.eq(match self.why {
+                Why::Rejected => "REJECTED",
+                Why::Quarantined => "QUARANTINED",
+            }),
+            dsl::reason.eq(&self.reason),
+            dsl::received_at.eq(self.received_at),
+        );
+        // A row LOST, of a time before ranges, gives it its place.
         diesel::insert_into(dsl::edge_event)
-            .values((
-                dsl::epoch.eq(Uuid::from_u128(self.event.epoch.bits())),
-                dsl::seq.eq(self.event.seq),
-                dsl::edge_id.eq(self.edge_id),
-                dsl::sha256.eq(&self.event.sha256),
-                dsl::body.eq(storable(&self.event.body)),
-                dsl::status.eq(match self.why {
-                    Why::Rejected => "REJECTED",
-                    Why::Quarantined => "QUARANTINED",
-                }),
-                dsl::reason.eq(&self.reason),
-                dsl::received_at.eq(self.received_at),
-            ))
+            .values(row.clone())
+            .on_conflict((dsl::epoch, dsl::seq))
+            .do_update()
+            .set(row)
             .execute(conn)
             .await?;
         Ok(())

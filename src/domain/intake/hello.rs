@@ -2,6 +2,8 @@
 
 use weighbridge_protocol::link::messages::{EpochState, SeqRange};
 
+use super::seqs::Seqs;
+
 /// May an edge speak for an epoch?
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Claim {
@@ -24,36 +26,14 @@ pub const fn claim(edge_id: i64, owner: Option<(i64, bool)>) -> Claim {
     }
 }
 
-/// The seqs that an edge does not have any more, of those above the watermark: what is stored of them stays, the rest is
-/// lost. What is at or below the watermark is stored, every one of it.
-pub fn holes(state: &EpochState, have: i64) -> Vec<SeqRange> {
-    let below = SeqRange(1, state.first_kept - 1);
+/// The seqs that an edge does not have any more, of those above the watermark, and that are not here either: `above` is
+/// what is stored or lost of them already. What is at or below the watermark is there, every one of it.
+pub fn newly_lost(state: &EpochState, have: i64, above: &Seqs) -> Seqs {
+    let below = SeqRange(1, state.first_kept.saturating_sub(1));
+    let last = state.next_seq.saturating_sub(1);
     let named = std::iter::once(&below).chain(&state.missing);
-    let above = named.map(|range| SeqRange(range.0.max(have + 1), range.1.min(state.next_seq - 1)));
-    above.filter(|range| range.0 <= range.1).collect()
-}
-
-/// How far an epoch is stored without a hole, where `above` are the stored seqs above `have`, ascending.
-pub fn contiguous(mut have: i64, above: impl IntoIterator<Item = i64>) -> i64 {
-    for next in above {
-        if next != have + 1 {
-            break;
-        }
-        have = next;
-    }
-    have
-}
-
-/// Ascending seqs as ranges.
-pub fn ranges(seqs: impl IntoIterator<Item = i64>) -> Vec<SeqRange> {
-    let mut ranges: Vec<SeqRange> = Vec::new();
-    for seq in seqs {
-        match ranges.last_mut() {
-            Some(last) if last.1 + 1 == seq => last.1 = seq,
-            _ => ranges.push(SeqRange(seq, seq)),
-        }
-    }
-    ranges
+    let holes = named.map(|range| SeqRange(range.0.max(have.saturating_add(1)), range.1.min(last)));
+    holes.collect::<Seqs>().without(above)
 }
 
 #[cfg(test)]
@@ -70,6 +50,18 @@ mod tests {
     }
 
     #[test]
+    fn a_hello_that_names_absurd_seqs_is_understood() {
+        let state = EpochState {
+            epoch: Epoch::from_bits(1),
+            first_kept: i64::MIN,
+            next_seq: i64::MIN,
+            acked: i64::MAX,
+            missing: vec![SeqRange(i64::MIN, i64::MAX)],
+        };
+        assert!(newly_lost(&state, i64::MAX, &Seqs::default()).is_empty());
+    }
+
+    #[test]
     fn a_hole_is_what_the_edge_lacks_and_the_watermark_does_not_cover() {
         let state = EpochState {
             epoch: Epoch::from_bits(1),
@@ -78,9 +70,12 @@ mod tests {
             acked: 2,
             missing: vec![SeqRange(6, 7), SeqRange(9, 12)],
         };
-        assert_eq!(holes(&state, 1), [SeqRange(2, 3), SeqRange(6, 7), SeqRange(9, 9)]);
-        assert_eq!(holes(&state, 6), [SeqRange(7, 7), SeqRange(9, 9)]);
-        assert_eq!(contiguous(6, [7, 9, 10]), 7);
-        assert_eq!(ranges([1, 2, 5]), [SeqRange(1, 2), SeqRange(5, 5)]);
+        let lost = |have, above: &[i64]| newly_lost(&state, have, &above.iter().copied().collect());
+        assert_eq!(lost(1, &[]).ranges(), [SeqRange(2, 3), SeqRange(6, 7), SeqRange(9, 9)]);
+        assert_eq!(lost(6, &[]).ranges(), [SeqRange(7, 7), SeqRange(9, 9)]);
+        assert_eq!(
+            lost(1, &[3, 6]).ranges(),
+            [SeqRange(2, 2), SeqRange(7, 7), SeqRange(9, 9)]
+        );
     }
 }

@@ -18,7 +18,7 @@ pub struct NewEvent {
     pub fate: Fate,
     /// Its corrected times; none where its body could not be read.
     pub moments: Option<Moments>,
-    /// Whether it takes the place of a LOST row.
+    /// Whether it was declared lost.
     pub fills: bool,
 }
 

@@ -3,6 +3,7 @@
 //! - [`identities`]: the locked rows by which that is decided, and what is to be written
 //! - [`group`]: one connection's events, judged, folded into the ledger, and answered
 //! - [`hello`]: whose an epoch is, and what an edge has lost of it
+//! - [`seqs`]: many seqs as few ranges
 //! - [`pulse`]: whether a connection is still the newest, and whether the database went back
 //!
 //! Decided inside the transaction that stores the events, from rows read there. The connection's memory holds only what
@@ -12,8 +13,9 @@ pub mod group;
 pub mod hello;
 pub mod identities;
 pub mod pulse;
+pub mod seqs;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use weighbridge_protocol::{
     Epoch,
@@ -23,55 +25,30 @@ use weighbridge_protocol::{
     },
 };
 
+use seqs::Seqs;
+
 /// What a connection must see next, after a `GAP` or `BAD_HASH`: until then all else is ignored.
 pub type Awaited = Option<(Epoch, i64)>;
-
-/// An identity row as stored. LOST rows are holes that an edge declared; they may still be filled.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Stored {
-    /// With the hash of its text.
-    Kept {
-        sha256: String,
-    },
-    Lost,
-}
 
 /// What is known of one epoch before an event is judged.
 #[derive(Clone, Debug, Default)]
 pub struct KnownEpoch {
-    /// The highest seq up to which every one is stored.
+    /// The highest seq up to which every one is stored, or lost.
     pub have: i64,
-    /// The identity rows of the events at hand.
-    pub rows: BTreeMap<i64, Stored>,
-    /// LOST rows above `have`: what they make contiguous once the seq before them arrives.
-    pub lost_above: BTreeSet<i64>,
+    /// Of the events at hand those that are stored, with the hash of their text.
+    pub rows: BTreeMap<i64, String>,
+    /// What the edge has declared lost, as far as the events at hand may be of it. It may still come.
+    pub lost: Seqs,
+    /// What is stored or lost above `have`: contiguous once the seq before it arrives.
+    pub above: Seqs,
 }
 
 impl KnownEpoch {
     fn stored(&mut self, seq: i64, sha256: &str) {
-        self.rows.insert(
-            seq,
-            Stored::Kept {
-                sha256: sha256.to_owned(),
-            },
-        );
-        self.have = self.have.max(seq);
-        while self.lost_above.contains(&(self.have + 1)) {
-            self.have += 1;
-        }
-    }
-
-    /// A LOST row counts towards `have` already where it lies below; above, only once it is reached.
-    fn stored_in_place(&mut self, seq: i64, sha256: &str) {
+        self.rows.insert(seq, sha256.to_owned());
         if seq == self.have + 1 {
-            return self.stored(seq, sha256);
+            self.have = self.above.contiguous(seq);
         }
-        self.rows.insert(
-            seq,
-            Stored::Kept {
-                sha256: sha256.to_owned(),
-            },
-        );
     }
 }
 
@@ -80,7 +57,7 @@ impl KnownEpoch {
 pub enum Verdict {
     /// New, the next in order: store it with its effects.
     Store,
-    /// A LOST row's event has come after all: it takes that row's place, with its effects.
+    /// A lost event has come after all: it is cut out of what is lost, and stored with its effects.
     Fill,
     /// Stored already, the same to the letter: only its receipt counts.
     Duplicate,
@@ -120,10 +97,11 @@ pub fn judge(event: &Event, known: &mut KnownEpoch, awaited: &mut Awaited) -> Ve
         return Verdict::Refused(nack(NackCode::BadHash));
     }
     match known.rows.get(&event.seq) {
-        Some(Stored::Kept { sha256 }) if *sha256 == event.sha256 => Verdict::Duplicate,
-        Some(Stored::Kept { .. }) => Verdict::Conflict(nack(NackCode::EpochConflict)),
-        Some(Stored::Lost) => {
-            known.stored_in_place(event.seq, &event.sha256);
+        Some(sha256) if *sha256 == event.sha256 => Verdict::Duplicate,
+        Some(_) => Verdict::Conflict(nack(NackCode::EpochConflict)),
+        None if known.lost.contains(event.seq) => {
+            known.lost.remove(event.seq);
+            known.stored(event.seq, &event.sha256);
             Verdict::Fill
         }
         None if event.seq == known.have + 1 => {
@@ -155,22 +133,11 @@ mod tests {
     }
 
     fn known(have: i64, kept: &[(i64, &str)], lost: &[i64]) -> KnownEpoch {
-        let mut rows: BTreeMap<_, _> = kept
-            .iter()
-            .map(|(seq, body)| {
-                (
-                    *seq,
-                    Stored::Kept {
-                        sha256: sha256_hex(body),
-                    },
-                )
-            })
-            .collect();
-        rows.extend(lost.iter().map(|seq| (*seq, Stored::Lost)));
         KnownEpoch {
             have,
-            rows,
-            lost_above: lost.iter().copied().filter(|seq| *seq > have).collect(),
+            rows: kept.iter().map(|(seq, body)| (*seq, sha256_hex(body))).collect(),
+            lost: lost.iter().copied().collect(),
+            above: lost.iter().copied().filter(|seq| *seq > have).collect(),
         }
     }
 
@@ -231,6 +198,15 @@ mod tests {
         assert_eq!(judge(&event(3, "c"), &mut known, &mut None), Verdict::Fill);
         assert_eq!(judge(&event(3, "c"), &mut known, &mut None), Verdict::Duplicate);
         assert_eq!(known.have, 4);
+    }
+
+    #[test]
+    fn a_lost_one_that_comes_before_its_turn_is_passed_over_when_that_comes() {
+        let mut known = known(2, &[], &[4, 5]);
+        assert_eq!(judge(&event(4, "d"), &mut known, &mut None), Verdict::Fill);
+        assert_eq!(known.have, 2);
+        assert_eq!(judge(&event(3, "c"), &mut known, &mut None), Verdict::Store);
+        assert_eq!(known.have, 5);
     }
 
     #[test]

@@ -11,10 +11,13 @@ use weighbridge_protocol::{
 };
 
 use crate::{
-    database::{EventRow, KeptEvent},
-    domain::weighing::{
-        Fate,
-        ledger::{Record, RecordStatus, Station, StationStatus},
+    database::KeptEvent,
+    domain::{
+        intake::seqs::Seqs,
+        weighing::{
+            Fate,
+            ledger::{Record, RecordStatus, Station, StationStatus},
+        },
     },
     world::{Stats, World},
 };
@@ -34,10 +37,7 @@ pub fn all(world: &mut World) {
 }
 
 fn kept(world: &World) -> impl Iterator<Item = (&EventId, &Rc<KeptEvent>)> {
-    world.db.events.iter().filter_map(|(id, row)| match row {
-        EventRow::Kept(kept) => Some((id, kept)),
-        EventRow::Lost => None,
-    })
+    world.db.events.iter()
 }
 
 /// The stored captures: their cycles, and whether they had an effect.
@@ -66,6 +66,9 @@ fn watermarks(world: &World) -> Result<(), String> {
         }
     }
     for (id, _) in kept(world) {
+        if world.db.is_lost(id.epoch, id.seq) {
+            return Err(format!("watermark: {id} is stored, and said to be lost"));
+        }
         let have = world.db.epochs.get(&id.epoch).map_or(0, |row| row.have);
         if id.seq > have {
             return Err(format!("watermark: {id} is stored above {have}"));
@@ -226,7 +229,7 @@ fn messages(world: &World) -> Result<(), String> {
 
 /// A loss that the file knows of is counted at the server.
 fn counted(world: &World) -> Result<(), String> {
-    match world.truth.owed.iter().find(|id| !world.db.events.contains_key(id)) {
+    match world.truth.owed.iter().find(|id| !world.db.has(id.epoch, id.seq)) {
         Some(id) => Err(format!(
             "uncounted: {id} was lost with a damaged file, and nobody counted it"
         )),
@@ -281,11 +284,8 @@ fn forks(world: &World) -> Result<(), String> {
     }
     for edge in &world.edges {
         for (id, row) in edge.file.store.rows().iter().filter(|(_, row)| row.event.is_intact()) {
-            let same = match world.db.events.get(id) {
-                Some(EventRow::Kept(kept)) => kept.sha256 == row.event.sha256,
-                _ => false,
-            };
-            if !same {
+            let kept = world.db.events.get(id);
+            if kept.is_none_or(|kept| kept.sha256 != row.event.sha256) {
                 return Err(format!("lost: {id} is in a file and not at the server"));
             }
         }
@@ -296,12 +296,7 @@ fn forks(world: &World) -> Result<(), String> {
 pub fn stats(world: &World) -> Stats {
     let count = |n: usize| n as u64;
     let records = || world.db.records.values();
-    let lost = world
-        .db
-        .events
-        .values()
-        .filter(|row| matches!(row, EventRow::Lost))
-        .count();
+    let lost = world.db.lost.values().map(Seqs::count).sum();
     Stats {
         runs: 1,
         told: count(world.truth.told.len()),
@@ -313,7 +308,7 @@ pub fn stats(world: &World) -> Stats {
         two_passes: count(records().filter(|record| record.second.is_some()).count()),
         unassigned: count(world.db.captures.values().filter(|row| row.record_id.is_none()).count()),
         gaps: count(world.truth.cycles.values().filter(|truth| truth.gap).count()),
-        lost: count(lost),
+        lost,
         moved: count(world.truth.moved.len()),
         fed: count(world.db.fed.len()),
         ..world.stats

@@ -1,20 +1,21 @@
 //! Identity rows and watermarks: what a group of events is judged by, and what it leaves.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    rc::Rc,
+use std::{collections::BTreeMap, rc::Rc};
+
+use weighbridge_protocol::{
+    Epoch, LinkSession,
+    link::{EventId, messages::SeqRange},
 };
 
-use weighbridge_protocol::{Epoch, LinkSession, link::EventId};
-
-use super::{Database, EventRow, KeptEvent, mutable};
+use super::{Database, KeptEvent, mutable};
 use crate::{
     breaks::Break,
     domain::{
         intake::{
-            Awaited, Stored,
+            Awaited,
             group::{Answered, Folded, fold},
             identities::{Identities, LockedEpoch},
+            seqs::Seqs,
         },
         weighing::{Examined, Wanted},
     },
@@ -109,31 +110,32 @@ impl Database {
             let believes = broken.contains(&Break::WatermarkInMemory) || broken.contains(&Break::NoCas);
             let have = remembered.get(&event.epoch).copied().filter(|_| believes);
             let mut locked = LockedEpoch::new(row.edge_id, have.unwrap_or(row.have));
-            locked.known.lost_above = self.seqs_above(event.epoch, row.have);
+            locked.known.above = self.above(event.epoch, row.have);
+            if !broken.contains(&Break::LostFill) {
+                locked.known.lost = self.lost.get(&event.epoch).cloned().unwrap_or_default();
+            }
             locked
         });
         let id = EventId {
             epoch: event.epoch,
             seq: event.seq,
         };
-        let same = || Stored::Kept {
-            sha256: event.sha256.clone(),
-        };
-        let stored = match self.events.get(&id) {
+        let sha256 = match self.events.get(&id) {
+            None if broken.contains(&Break::LostFill) && self.is_lost(event.epoch, event.seq) => event.sha256.clone(),
             None => return,
-            Some(EventRow::Kept(_)) if broken.contains(&Break::NoHash) => same(),
-            Some(EventRow::Lost) if broken.contains(&Break::LostFill) => same(),
-            Some(EventRow::Kept(kept)) => Stored::Kept {
-                sha256: kept.sha256.clone(),
-            },
-            Some(EventRow::Lost) => Stored::Lost,
+            Some(_) if broken.contains(&Break::NoHash) => event.sha256.clone(),
+            Some(kept) => kept.sha256.clone(),
         };
-        locked.known.rows.insert(event.seq, stored);
+        locked.known.rows.insert(event.seq, sha256);
     }
 
-    fn seqs_above(&self, epoch: Epoch, have: i64) -> BTreeSet<i64> {
+    /// What is stored or lost of an epoch above `have`.
+    pub(super) fn above(&self, epoch: Epoch, have: i64) -> Seqs {
         let above = EventId { epoch, seq: have + 1 }..=EventId { epoch, seq: i64::MAX };
-        self.events.range(above).map(|(id, _)| id.seq).collect()
+        let kept = self.events.range(above).map(|(id, _)| SeqRange(id.seq, id.seq));
+        let lost = self.lost.get(&epoch).into_iter().flat_map(Seqs::ranges);
+        kept.chain(lost.map(|range| SeqRange(range.0.max(have + 1), range.1)))
+            .collect()
     }
 
     fn save_identities(&mut self, identities: &Identities) {
@@ -142,8 +144,12 @@ impl Database {
                 epoch: new.examined.event.epoch,
                 seq: new.examined.event.seq,
             };
-            let kept = EventRow::Kept(Rc::new(KeptEvent::from(new)));
-            mutable(&mut self.events).insert(id, kept);
+            mutable(&mut self.events).insert(id, Rc::new(KeptEvent::from(new)));
+            if new.fills
+                && let Some(lost) = mutable(&mut self.lost).get_mut(&id.epoch)
+            {
+                lost.remove(id.seq);
+            }
         }
         for (_, examined) in &identities.conflicts {
             let event = &examined.event;

@@ -5,14 +5,11 @@ use std::collections::BTreeMap;
 use chrono::{DateTime, Utc};
 use weighbridge_protocol::{
     Epoch, LinkSession,
-    link::{
-        EventId,
-        messages::{EpochState, SeqRange},
-    },
+    link::messages::{EpochState, SeqRange},
 };
 
-use super::{Database, EpochRow, EventRow, mutable};
-use crate::domain::intake::hello::{Claim, claim, contiguous, holes, ranges};
+use super::{Database, EpochRow, mutable};
+use crate::domain::intake::hello::{Claim, claim, newly_lost};
 
 /// What a hello is answered with.
 #[derive(Debug)]
@@ -21,7 +18,7 @@ pub enum Greeting {
     Welcome {
         have: BTreeMap<Epoch, i64>,
         lost: BTreeMap<Epoch, Vec<SeqRange>>,
-        newly_lost: usize,
+        newly_lost: u64,
     },
 }
 
@@ -57,48 +54,46 @@ impl Database {
         if let Some(gateway) = mutable(&mut self.gateways).get_mut(&edge_id) {
             gateway.session = Some(session);
         }
-        let (mut have, mut lost, mut newly_lost) = (BTreeMap::new(), BTreeMap::new(), 0);
+        let (mut have, mut lost, mut lately) = (BTreeMap::new(), BTreeMap::new(), 0);
         for state in epochs {
-            newly_lost += self.settle(state, session);
+            lately += self.settle(state, session);
             have.insert(state.epoch, self.epochs.get(&state.epoch).map_or(0, |row| row.have));
             let gone = self.lost_of(state.epoch);
             if !gone.is_empty() {
                 lost.insert(state.epoch, gone);
             }
         }
-        if newly_lost > 0 && counts_loss {
+        if lately > 0 && counts_loss {
             self.distrust(edge_id, now);
         }
-        Greeting::Welcome { have, lost, newly_lost }
+        Greeting::Welcome {
+            have,
+            lost,
+            newly_lost: lately,
+        }
     }
 
-    /// Stores what the edge has lost as LOST, and moves the watermark over what is contiguous now.
-    fn settle(&mut self, state: &EpochState, session: LinkSession) -> usize {
+    /// Keeps what the edge has lost, and moves the watermark over what is contiguous now.
+    fn settle(&mut self, state: &EpochState, session: LinkSession) -> u64 {
         let epoch = state.epoch;
         let before = self.epochs.get(&epoch).map_or(0, |row| row.have);
-        let mut newly_lost = 0;
-        for SeqRange(first, last) in holes(state, before) {
-            for seq in first..=last {
-                if !self.has(epoch, seq) {
-                    mutable(&mut self.events).insert(EventId { epoch, seq }, EventRow::Lost);
-                    newly_lost += 1;
-                }
-            }
+        let above = self.above(epoch, before);
+        let new = newly_lost(state, before, &above);
+        let count = new.count();
+        if count > 0 {
+            let lost = mutable(&mut self.lost).entry(epoch).or_default();
+            *lost = std::mem::take(lost).and(new.clone());
         }
-        let above = EventId { epoch, seq: before + 1 }..=EventId { epoch, seq: i64::MAX };
-        let have = contiguous(before, self.events.range(above).map(|(id, _)| id.seq));
         if let Some(row) = mutable(&mut self.epochs).get_mut(&epoch) {
-            (row.have, row.session) = (have, Some(session));
+            (row.have, row.session) = (above.and(new).contiguous(before), Some(session));
         }
-        newly_lost
+        count
     }
 
     fn lost_of(&self, epoch: Epoch) -> Vec<SeqRange> {
-        let all = EventId { epoch, seq: 0 }..=EventId { epoch, seq: i64::MAX };
-        let rows = self.events.range(all);
-        ranges(
-            rows.filter(|(_, row)| matches!(row, EventRow::Lost))
-                .map(|(id, _)| id.seq),
-        )
+        self.lost
+            .get(&epoch)
+            .map(|lost| lost.ranges().to_vec())
+            .unwrap_or_default()
     }
 }

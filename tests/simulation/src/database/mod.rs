@@ -25,7 +25,7 @@ use weighbridge_protocol::{
 };
 
 use crate::domain::{
-    intake::identities::NewEvent,
+    intake::{identities::NewEvent, seqs::Seqs},
     weighing::{
         Fate,
         ledger::{Record, Station, Vehicle},
@@ -58,13 +58,7 @@ pub struct EpochRow {
     pub session: Option<LinkSession>,
 }
 
-/// An identity row. None: LOST.
-#[derive(Clone, Debug)]
-pub enum EventRow {
-    Lost,
-    Kept(Rc<KeptEvent>),
-}
-
+/// An identity row.
 #[derive(Clone, Debug)]
 pub struct KeptEvent {
     pub sha256: String,
@@ -112,7 +106,9 @@ pub struct Database {
     pub stations: Table<i64, Station>,
     pub vehicles: Table<i64, Vehicle>,
     pub epochs: Table<Epoch, EpochRow>,
-    pub events: Table<EventId, EventRow>,
+    pub events: Table<EventId, Rc<KeptEvent>>,
+    /// What edges have declared lost.
+    pub lost: Table<Epoch, Seqs>,
     pub conflicts: Table<(EventId, String), ()>,
     pub captures: Table<CycleId, CaptureRow>,
     pub records: Table<i64, Record>,
@@ -163,7 +159,11 @@ impl Database {
     }
 
     pub fn has(&self, epoch: Epoch, seq: i64) -> bool {
-        self.events.contains_key(&EventId { epoch, seq })
+        self.events.contains_key(&EventId { epoch, seq }) || self.is_lost(epoch, seq)
+    }
+
+    pub fn is_lost(&self, epoch: Epoch, seq: i64) -> bool {
+        self.lost.get(&epoch).is_some_and(|lost| lost.contains(seq))
     }
 
     /// What drove on this edge's stations before `now` belongs to no call.

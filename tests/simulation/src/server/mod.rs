@@ -110,7 +110,7 @@ impl World {
         };
         mutable(&mut db.newest).insert(edge_id, key);
         self.put_back(db);
-        self.version += newly_lost as u64;
+        self.version += newly_lost;
         if death == Some(Death::After) {
             return self.kill_node(node);
         }
