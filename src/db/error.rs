@@ -64,6 +64,19 @@ impl DbError {
         matches!(self, Self::Query(DieselError::DatabaseError(_, info)) if info.message().contains(DEADLOCK))
     }
 
+    /// Whether it took longer than is waited for: also where others stood in its way, or the database is away.
+    pub fn took_too_long(&self) -> bool {
+        match self {
+            Self::Unavailable(Unavailable { reason, .. }) => reason.contains(NO_ANSWER),
+            _ => self.is_statement_too_long(),
+        }
+    }
+
+    /// Whether the database itself broke off a statement over which it was busy for too long.
+    pub fn is_statement_too_long(&self) -> bool {
+        matches!(self, Self::Query(DieselError::DatabaseError(_, info)) if info.message().contains(TOO_LONG))
+    }
+
     /// Whether the same query may well succeed later: the database was away, busy, full or interrupted
     /// (SQLSTATE classes 08, 40, 53, 55, 57 and 58, and time-outs). Anything else fails again however often it is tried.
     pub fn is_passing(&self) -> bool {
@@ -96,6 +109,9 @@ impl From<DieselError> for DbError {
     }
 }
 
+/// How the runner words that it waits no longer.
+pub(super) const NO_ANSWER: &str = "no answer within";
+const TOO_LONG: &str = "canceling statement due to statement timeout";
 const DEADLOCK: &str = "deadlock detected";
 const NO_SPACE: &str = "No space left on device";
 

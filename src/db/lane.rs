@@ -87,6 +87,9 @@ async fn serve<Q: GroupedQuery>(shared: &Arc<Shared>, group: Vec<Waiting<Q>>) {
         }
         Err(_) if queries.len() > 1 => {
             for (query, answer) in queries.into_iter().zip(answers) {
+                if answer.is_closed() {
+                    continue;
+                }
                 let alone = commit(shared, vec![query]).await;
                 reply(answer, alone.and_then(first));
             }

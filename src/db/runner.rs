@@ -20,6 +20,7 @@ use tracing::{error, info};
 use crate::db::{
     DbError, GroupedQuery, Pool, Query, Unavailable,
     breaker::Breaker,
+    error::NO_ANSWER,
     lane::{self, Lane},
     pool::Connection,
 };
@@ -220,7 +221,7 @@ impl Shared {
 }
 
 fn too_long(limit: Duration) -> DbError {
-    Unavailable::briefly(&format!("no answer within {} s", limit.as_secs_f32())).into()
+    Unavailable::briefly(&format!("{NO_ANSWER} {} s", limit.as_secs_f32())).into()
 }
 
 pub(super) fn panicked<Q>(ended: &tokio::task::JoinError) -> DbError {

@@ -108,6 +108,8 @@ impl Actors {
             repository: repository.clone(),
             min_net,
             holders: Arc::default(),
+            // Before the time in which any query must be answered is over.
+            patience: settings.database.query_timeout * 4 / 5,
         };
         Ok(Self {
             lives,

@@ -10,6 +10,7 @@ use actix::{ActorFutureExt, AsyncContext, WrapFuture};
 use actix_web_actors::ws::WebsocketContext;
 use chrono::{DateTime, Utc};
 use futures_util::future::join_all;
+use tokio::time::timeout;
 use tracing::{error, warn};
 use weighbridge_protocol::{
     Epoch, Kilograms, LinkSession,
@@ -27,8 +28,9 @@ use crate::{
     actors::{indicator::EventsArrived, repository::Queries},
     db::{
         DbError,
+        edge_epoch::Pulse,
         edge_event::{
-            Outcome, StoreEvents, Taken, Tally,
+            Outcome, StoreAlone, StoreEvents, Taken, Tally,
             set_aside::{SetAside, Why},
         },
     },
@@ -43,6 +45,8 @@ use crate::{
 const ATTEMPTS: u32 = 3;
 const ASK_WITHIN: Duration = Duration::from_secs(10);
 const RETRY_AFTER: Duration = Duration::from_millis(200);
+/// A group that takes too long this often is tried event by event.
+const SLOW_TOGETHER: u32 = 2;
 
 impl EdgeLink {
     /// Stores what waits, one group at a time: the next begins when the last is committed and answered.
@@ -142,6 +146,8 @@ struct Stored {
 /// Why storing a group did not end in an answer.
 enum Trouble {
     Fenced,
+    /// It takes too long, though the database has time for others.
+    Slow,
     /// Nobody knows what happened; the group is tried again, each event alone.
     Crashed,
     /// The database will refuse it again.
@@ -161,7 +167,7 @@ impl Intake {
         let fenced = match self.store(&examined).await {
             Ok(()) => false,
             Err(Trouble::Fenced) => true,
-            Err(Trouble::Crashed | Trouble::Refused(_)) => self.take_alone(examined).await,
+            Err(Trouble::Crashed | Trouble::Refused(_) | Trouble::Slow) => self.take_alone(examined).await,
         };
         Stored {
             come: self.come,
@@ -175,18 +181,26 @@ impl Intake {
         // A group of one was its event alone already.
         let tried = u32::from(events.len() == 1);
         for examined in events {
-            let mut crashes = tried;
+            let (mut crashes, mut slow) = (tried, 0);
             loop {
-                let (why, reason) = match self.store(std::slice::from_ref(&examined)).await {
+                let (why, reason) = match self.store_alone(&examined).await {
                     Ok(()) => break,
                     Err(Trouble::Fenced) => return true,
                     Err(Trouble::Crashed) if crashes + 1 < ATTEMPTS => {
                         crashes += 1;
                         continue;
                     }
+                    Err(Trouble::Slow) if slow + 1 < ATTEMPTS => {
+                        slow += 1;
+                        continue;
+                    }
                     Err(Trouble::Crashed) => (
                         Why::Quarantined,
                         format!("its handling ended {ATTEMPTS} times without an answer"),
+                    ),
+                    Err(Trouble::Slow) => (
+                        Why::Quarantined,
+                        format!("the database was busy over it {ATTEMPTS} times until it was broken off"),
                     ),
                     Err(Trouble::Refused(reason)) => (Why::Rejected, reason),
                 };
@@ -203,28 +217,81 @@ impl Intake {
     async fn store(&mut self, events: &[Examined]) -> Result<(), Trouble> {
         self.show_to_stations(events).await?;
         self.make_months(events).await;
+        let mut slow = 0;
         loop {
-            let query = StoreEvents {
-                edge_id: self.edge_id,
-                session: self.session,
-                events: events.to_vec(),
-                clock: self.clock,
-                awaited: self.awaited,
-                min_net: self.min_net,
+            let stored = self.services.repository.run_grouped(self.query(events)).await;
+            let Some(error) = self.settle(stored)? else {
+                return Ok(());
             };
-            match self.services.repository.run_grouped(query).await {
-                Ok(Outcome::Fenced) => return Err(Trouble::Fenced),
-                Ok(Outcome::Taken(taken)) => {
-                    self.awaited = taken.awaited;
-                    self.come.push(*taken);
-                    return Ok(());
-                }
-                Err(DbError::Panicked { .. }) => return Err(Trouble::Crashed),
-                Err(error) if !error.is_passing() => return Err(Trouble::Refused(error.to_string())),
-                Err(error) => warn!(edge.id = self.edge_id, "events of edge {} wait: {error}", self.edge_id),
+            // It may be an event of another edge that takes so long: alone each shows what it takes.
+            slow += u32::from(error.took_too_long());
+            if slow >= SLOW_TOGETHER && self.has_time().await {
+                return Err(Trouble::Slow);
             }
             tokio::time::sleep(RETRY_AFTER).await;
         }
+    }
+
+    /// The same for one event, in a transaction that nobody shares.
+    async fn store_alone(&mut self, examined: &Examined) -> Result<(), Trouble> {
+        let events = std::slice::from_ref(examined);
+        self.show_to_stations(events).await?;
+        self.make_months(events).await;
+        loop {
+            let alone = StoreAlone {
+                events: self.query(events),
+                patience: self.services.patience,
+            };
+            let stored = self.services.repository.run(alone).await;
+            let Some(error) = self.settle(stored)? else {
+                return Ok(());
+            };
+            if error.is_statement_too_long() && self.has_time().await {
+                return Err(Trouble::Slow);
+            }
+            tokio::time::sleep(RETRY_AFTER).await;
+        }
+    }
+
+    fn query(&self, events: &[Examined]) -> StoreEvents {
+        StoreEvents {
+            edge_id: self.edge_id,
+            session: self.session,
+            events: events.to_vec(),
+            clock: self.clock,
+            awaited: self.awaited,
+            min_net: self.min_net,
+        }
+    }
+
+    /// Takes note of what was stored; an error that comes back passes by itself.
+    fn settle(&mut self, stored: Result<Outcome, DbError>) -> Result<Option<DbError>, Trouble> {
+        match stored {
+            Ok(Outcome::Fenced) => Err(Trouble::Fenced),
+            Ok(Outcome::Taken(taken)) => {
+                self.awaited = taken.awaited;
+                self.come.push(*taken);
+                Ok(None)
+            }
+            Err(DbError::Panicked { .. }) => Err(Trouble::Crashed),
+            Err(error) if !error.is_passing() => Err(Trouble::Refused(error.to_string())),
+            Err(error) => {
+                warn!(edge.id = self.edge_id, "events of edge {} wait: {error}", self.edge_id);
+                Ok(Some(error))
+            }
+        }
+    }
+
+    /// Whether the database commits another change of this edge as promptly as ever: what took too long was then not for
+    /// want of a database. A quarter of the patience is more than all of a group takes.
+    async fn has_time(&self) -> bool {
+        let pulse = Pulse {
+            edge_id: self.edge_id,
+            epochs: Vec::new(),
+            now: Utc::now(),
+        };
+        let asking = self.services.repository.run(pulse);
+        matches!(timeout(self.services.patience / 4, asking).await, Ok(Ok(_)))
     }
 
     /// What receipts bring back after a restore may be of a month that the backup does not have yet.

@@ -17,7 +17,7 @@ use std::{
     collections::{BTreeMap, VecDeque},
     net::IpAddr,
     sync::Arc,
-    time::Instant,
+    time::{Duration, Instant},
 };
 
 use actix::{Actor, ActorContext, ActorFutureExt, AsyncContext, WrapFuture};
@@ -70,6 +70,8 @@ pub struct LinkServices {
     pub min_net: Kilograms,
     /// Who has held each edge's link, as far as this server knows: what two with one key do to each other shows here.
     pub holders: Arc<Mutex<BTreeMap<i64, Holders>>>,
+    /// How long the database may be busy over one statement of an event.
+    pub patience: Duration,
 }
 
 /// An edge whose key was right when it connected.

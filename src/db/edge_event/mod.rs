@@ -1,19 +1,20 @@
 //! An edge's events: their identity rows and their effects, in one transaction, exactly once.
 //!
 //! - [`StoreEvents`]: the whole of it, for one connection's events; several connections share a commit
+//! - [`StoreAlone`]: the same where an event may be the trouble itself
 //! - [`identity`]: reads and writes the identity rows
 //! - [`set_aside`]: the path for an event that cannot be handled
 
 pub mod identity;
 pub mod set_aside;
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, time::Duration};
 
-use diesel_async::{AsyncConnection, AsyncPgConnection};
+use diesel_async::{AsyncConnection, AsyncPgConnection, SimpleAsyncConnection};
 use weighbridge_protocol::{Epoch, Kilograms, LinkSession, link::FromServer};
 
 use super::{
-    DbError, GroupedQuery,
+    DbError, GroupedQuery, Query,
     ledger::{self, Changes, Wanted},
 };
 pub use crate::domain::intake::group::Tally;
@@ -67,6 +68,33 @@ impl GroupedQuery for StoreEvents {
     async fn run_all(group: Vec<Self>, conn: &mut AsyncPgConnection) -> Result<Vec<Outcome>, DbError> {
         conn.transaction::<_, DbError, _>(async |conn| store(conn, group).await)
             .await
+    }
+}
+
+/// The same for events one of which may be the trouble itself: in a transaction that nobody shares, and which the database
+/// breaks off as soon as one statement keeps it busy for too long. Sent by EdgeLink.
+#[derive(Clone, Debug)]
+pub struct StoreAlone {
+    pub events: StoreEvents,
+    /// How long a statement may take. To wait for others, each time half of that.
+    pub patience: Duration,
+}
+
+impl Query for StoreAlone {
+    type Output = Outcome;
+
+    async fn run(self, conn: &mut AsyncPgConnection) -> Result<Outcome, DbError> {
+        let limit = self.patience.as_millis().max(2);
+        let limits = format!(
+            "SET LOCAL statement_timeout = {limit}; SET LOCAL lock_timeout = {}",
+            limit / 2
+        );
+        conn.transaction::<_, DbError, _>(async |conn| {
+            conn.batch_execute(&limits).await?;
+            let stored = store(conn, vec![self.events]).await?;
+            stored.into_iter().next().ok_or(DbError::NotFound)
+        })
+        .await
     }
 }
 

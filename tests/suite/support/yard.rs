@@ -10,7 +10,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use weighbridge::{
     db::{
         GroupedQuery, Pool, Query,
-        edge_epoch::{Greet, Greeting},
+        edge_epoch::{Greet, Greeting, Welcomed},
         edge_event::{
             Outcome, StoreEvents,
             set_aside::{SetAside, Why},
@@ -95,14 +95,25 @@ impl Yard {
     }
 
     pub async fn say_hello(&mut self) {
-        self.session = LinkSession::from_bits(rand::random());
-        let state = EpochState {
+        let state = self.file();
+        self.greet(state).await;
+    }
+
+    /// The whole of the edge's file, of which nothing was acknowledged.
+    pub fn file(&self) -> EpochState {
+        EpochState {
             epoch: self.epoch(),
             first_kept: 1,
             next_seq: self.next_seq,
             acked: 0,
             missing: Vec::new(),
-        };
+        }
+    }
+
+    /// Says hello with a file that stands like this; the next event is the next of that file.
+    pub async fn greet(&mut self, state: EpochState) -> Welcomed {
+        self.session = LinkSession::from_bits(rand::random());
+        self.next_seq = state.next_seq;
         let hello = Hello {
             protocol: 1,
             version: "test".into(),
@@ -119,8 +130,10 @@ impl Yard {
             session: self.session,
             now: Utc::now(),
         };
-        let greeting = self.run(greet).await;
-        assert!(matches!(greeting, Greeting::Welcome(_)), "{greeting:?}");
+        match self.run(greet).await {
+            Greeting::Welcome(welcomed) => *welcomed,
+            refused => panic!("{refused:?}"),
+        }
     }
 
     pub async fn check_in_and_call(&self) -> Entry {
@@ -219,6 +232,11 @@ impl Yard {
     /// As an edge would whose file is an older image: the same seqs come again.
     pub fn rewind(&mut self) {
         self.next_seq = 1;
+    }
+
+    /// The next event is of this seq.
+    pub fn go_on_at(&mut self, seq: i64) {
+        self.next_seq = seq;
     }
 
     pub fn spoil(&self, event: &mut Event) {
