@@ -3,18 +3,19 @@
 
 use chrono::{DateTime, Days, NaiveDate, Utc};
 use diesel::prelude::*;
-use diesel_async::{AsyncPgConnection, RunQueryDsl};
+use diesel_async::{AsyncConnection, AsyncPgConnection, RunQueryDsl};
 
 use super::{
     DbError, Query,
     ledger::{load::pass_by, slips},
     schema,
 };
-use crate::domain::slip::local_day;
+use crate::domain::{intake::hello::wants_room, slip::local_day};
 
 /// Leaves room for what was acknowledged and is missing here: edges send it again, with the numbers that were printed.
 ///
 /// - no truck that drove on before now belongs to a call, unless its receipt says so
+/// - for other edges that bring the same news, the time is noted
 /// - the slip counters of every day from the newest completion to today jump, and so does the sequence of record ids;
 ///   the numbers skipped are LOST until receipts fill them
 #[derive(Clone, Copy, Debug)]
@@ -27,7 +28,14 @@ impl Query for MakeRoom {
     type Output = ();
 
     async fn run(self, conn: &mut AsyncPgConnection) -> Result<(), DbError> {
-        use schema::{site, weigh_station};
+        use schema::{database_identity, site, weigh_station};
+        // In order, as everybody locks them.
+        weigh_station::table
+            .order(weigh_station::id)
+            .select(weigh_station::id)
+            .for_no_key_update()
+            .load::<i64>(conn)
+            .await?;
         diesel::update(weigh_station::table)
             .set(weigh_station::trusted_since.eq(self.now))
             .execute(conn)
@@ -42,7 +50,47 @@ impl Query for MakeRoom {
             self.lift_counters(conn, id, &prefix, zone.parse().unwrap_or(chrono_tz::Asia::Seoul))
                 .await?;
         }
+        diesel::update(database_identity::table)
+            .set(database_identity::room_made_at.eq(self.now))
+            .execute(conn)
+            .await?;
         Ok(())
+    }
+}
+
+/// The database goes back without saying so of itself: an edge, or a connection, knows of more than is here. Makes room if
+/// that was not done since the database was last seen with all that it should have. Sent by EdgeLink.
+#[derive(Clone, Copy, Debug)]
+pub struct WentBack {
+    pub sound_at: Option<DateTime<Utc>>,
+    pub room: MakeRoom,
+}
+
+impl Query for WentBack {
+    /// Whether room was made.
+    type Output = bool;
+
+    async fn run(self, conn: &mut AsyncPgConnection) -> Result<bool, DbError> {
+        conn.transaction::<_, DbError, _>(async |conn| self.make_room(conn).await)
+            .await
+    }
+}
+
+impl WentBack {
+    /// The same inside of a transaction that holds no rows but of gateways and epochs.
+    pub(super) async fn make_room(self, conn: &mut AsyncPgConnection) -> Result<bool, DbError> {
+        use schema::database_identity::dsl;
+        let made_at: Option<Option<DateTime<Utc>>> = dsl::database_identity
+            .select(dsl::room_made_at)
+            .for_update()
+            .first(conn)
+            .await
+            .optional()?;
+        if !wants_room(self.sound_at, made_at.flatten()) {
+            return Ok(false);
+        }
+        self.room.run(conn).await?;
+        Ok(true)
     }
 }
 

@@ -91,6 +91,7 @@ diesel::table! {
         system_identifier -> Int8,
         timeline -> Int4,
         seen_at -> Timestamptz,
+        room_made_at -> Nullable<Timestamptz>,
     }
 }
 
@@ -139,6 +140,7 @@ diesel::table! {
         have -> Int8,
         created_at -> Timestamptz,
         updated_at -> Timestamptz,
+        gone_back_from -> Nullable<Int8>,
     }
 }
 

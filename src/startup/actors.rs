@@ -109,6 +109,7 @@ impl Actors {
             min_net,
             holders: Arc::default(),
             // Before the time in which any query must be answered is over.
+            jump: i32::try_from(settings.slip.restore_jump).unwrap_or(i32::MAX),
             patience: settings.database.query_timeout * 4 / 5,
         };
         Ok(Self {

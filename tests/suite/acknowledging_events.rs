@@ -101,6 +101,29 @@ async fn a_database_that_goes_back_under_a_link_gets_again_what_it_lacks() {
         assert_eq!(link.hear("ack").await["through"], seq);
     }
     assert_eq!(site.count("SELECT count(*) FROM edge_event").await, 3);
+    // Before the edge was told, room was made for what it may have been told.
+    assert_eq!(site.count("SELECT last_number::bigint FROM slip_counter").await, 500);
+    assert_eq!(
+        site.count("SELECT count(*) FROM weigh_station WHERE trusted_since > now() - interval '1 minute'")
+            .await,
+        1
+    );
+}
+
+#[tokio::test]
+async fn a_database_that_goes_back_under_a_silent_link_is_found_by_its_pulse() {
+    let site = Site::new().await;
+    let (mut link, _) = Link::open(&site, &site.key).await.unwrap();
+    for seq in 1..=2 {
+        link.say(&event(&site, seq)).await;
+        assert_eq!(link.hear("ack").await["through"], seq);
+    }
+    let forget = "SET session_replication_role = replica; DELETE FROM edge_event WHERE seq = 2;
+                  UPDATE edge_epoch SET have = 1";
+    site.execute(forget).await;
+    let nack = link.hear("nack").await;
+    assert_eq!((&nack["code"], &nack["have"]), (&json!("GAP"), &json!(1)));
+    assert_eq!(site.count("SELECT last_number::bigint FROM slip_counter").await, 500);
 }
 
 /// What takes too long takes a second at most; a change that a database has time for takes less than a fifth of it.

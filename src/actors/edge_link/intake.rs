@@ -22,7 +22,7 @@ use weighbridge_protocol::{
 };
 use weighbridge_supervision::AskError;
 
-use super::{EdgeLink, LinkServices};
+use super::{EdgeLink, LinkServices, pulse::make_room};
 use crate::db::month::EnsureMonths;
 use crate::{
     actors::{indicator::EventsArrived, repository::Queries},
@@ -36,7 +36,7 @@ use crate::{
     },
     domain::{
         edge_time::ClockModel,
-        intake::Awaited,
+        intake::{Awaited, pulse::tell_that_it_went_back},
         weighing::{Examined, examine},
     },
 };
@@ -65,6 +65,8 @@ impl EdgeLink {
             services: self.services.clone(),
             awaited: linked.awaited,
             come: Vec::new(),
+            have: linked.have.clone(),
+            sound_at: linked.sound_at,
         };
         context.spawn(
             intake
@@ -82,7 +84,7 @@ impl EdgeLink {
             self.services.directory.announce(&taken.changes);
         }
         let Some(linked) = &mut self.linked else { return };
-        linked.awaited = stored.awaited;
+        (linked.awaited, linked.sound_at) = (stored.awaited, Utc::now());
         let mut answers = Vec::new();
         for taken in stored.come {
             linked.bad_seqs += taken.tally.bad_seqs;
@@ -134,6 +136,9 @@ struct Intake {
     services: LinkServices,
     awaited: Awaited,
     come: Vec<Taken>,
+    /// What the connection knows to be stored, and when that was last seen to be so.
+    have: BTreeMap<Epoch, i64>,
+    sound_at: DateTime<Utc>,
 }
 
 /// What came of a group.
@@ -169,6 +174,14 @@ impl Intake {
             Err(Trouble::Fenced) => true,
             Err(Trouble::Crashed | Trouble::Refused(_) | Trouble::Slow) => self.take_alone(examined).await,
         };
+        if self
+            .come
+            .iter()
+            .any(|taken| tell_that_it_went_back(&taken.answers, &self.have))
+        {
+            // Before the edge hears of it and sends again.
+            make_room(self.edge_id, &self.services, self.sound_at).await;
+        }
         Stored {
             come: self.come,
             awaited: self.awaited,

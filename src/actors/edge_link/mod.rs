@@ -72,6 +72,8 @@ pub struct LinkServices {
     pub holders: Arc<Mutex<BTreeMap<i64, Holders>>>,
     /// How long the database may be busy over one statement of an event.
     pub patience: Duration,
+    /// How far numbers jump where an edge shows that the database went back.
+    pub jump: i32,
 }
 
 /// An edge whose key was right when it connected.
@@ -113,6 +115,8 @@ struct Linked {
     backlog: BTreeMap<Epoch, i64>,
     drained: bool,
     bad_seqs: u64,
+    /// When the database was last seen to hold all that this connection knows of.
+    sound_at: DateTime<Utc>,
 }
 
 impl EdgeLink {
@@ -167,6 +171,7 @@ impl EdgeLink {
             hello,
             session,
             now: received,
+            jump: self.services.jump,
         };
         let repository = self.services.repository.clone();
         let greeting = async move { repository.run(greet).await };
@@ -261,6 +266,9 @@ impl EdgeLink {
                 "edge {edge_id} has lost {lost} events that were never sent"
             );
         }
+        if welcomed.went_back {
+            pulse::tell_that_it_went_back(edge_id, welcomed.room_made);
+        }
         if linked.clock.wall_offset().abs() > OFFSET_ALARM {
             let seconds = linked.clock.wall_offset().num_seconds();
             warn!(edge.id = edge_id, "the clock of edge {edge_id} is {seconds} s off");
@@ -346,6 +354,7 @@ impl Linked {
             backlog,
             drained: false,
             bad_seqs: 0,
+            sound_at: Utc::now(),
         }
     }
 }

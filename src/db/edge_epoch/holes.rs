@@ -16,6 +16,8 @@ pub struct Settled {
     pub have: i64,
     pub lost: Seqs,
     pub newly_lost: u64,
+    /// The edge was told of more than is here.
+    pub went_back: bool,
 }
 
 /// Keeps as lost what lies below `first_kept` and what is `missing` where it is not stored, and moves the watermark over
@@ -23,12 +25,19 @@ pub struct Settled {
 pub async fn settle(conn: &mut AsyncPgConnection, state: &EpochState, now: DateTime<Utc>) -> Result<Settled, DbError> {
     use schema::edge_epoch::dsl;
     let epoch = Uuid::from_u128(state.epoch.bits());
-    let stored: i64 = dsl::edge_epoch
+    let (stored, noted): (i64, Option<i64>) = dsl::edge_epoch
         .filter(dsl::epoch.eq(epoch))
-        .select(dsl::have)
+        .select((dsl::have, dsl::gone_back_from))
         .for_no_key_update()
         .first(conn)
         .await?;
+    let went_back = hello::went_back(state, stored, noted);
+    if went_back {
+        diesel::update(dsl::edge_epoch.filter(dsl::epoch.eq(epoch)))
+            .set(dsl::gone_back_from.eq(state.acked))
+            .execute(conn)
+            .await?;
+    }
     let beyond = beyond(conn, epoch, stored, i64::MAX).await?;
     let new = hello::newly_lost(state, stored, &beyond.above);
     declare(conn, epoch, &new, now).await?;
@@ -44,6 +53,7 @@ pub async fn settle(conn: &mut AsyncPgConnection, state: &EpochState, now: DateT
         have,
         lost: lost(conn, epoch).await?,
         newly_lost,
+        went_back,
     })
 }
 

@@ -19,7 +19,9 @@ use weighbridge_protocol::{
 };
 
 use super::{
-    DbError, Query, schema,
+    DbError, Query,
+    restored::{MakeRoom, WentBack},
+    schema,
     station_view::{StationView, StationViews},
     weight::Weight,
 };
@@ -36,6 +38,8 @@ pub struct Greet {
     /// Drawn at random for this connection.
     pub session: LinkSession,
     pub now: DateTime<Utc>,
+    /// How far numbers jump where the hello shows that the database went back.
+    pub jump: i32,
 }
 
 #[derive(Clone, Debug)]
@@ -56,6 +60,10 @@ pub struct Welcomed {
     pub stations: Vec<StationSettings>,
     /// How many events were declared lost just now.
     pub newly_lost: u64,
+    /// The edge was told of more than is here: the database went back.
+    pub went_back: bool,
+    /// And room was made for that, just now.
+    pub room_made: bool,
 }
 
 impl Query for Greet {
@@ -70,14 +78,14 @@ impl Query for Greet {
 impl Greet {
     async fn greet(&self, conn: &mut AsyncPgConnection) -> Result<Greeting, DbError> {
         use schema::edge_gateway::dsl;
-        let gateway: Option<String> = dsl::edge_gateway
+        let gateway: Option<(String, Option<DateTime<Utc>>)> = dsl::edge_gateway
             .filter(dsl::id.eq(self.edge_id).and(dsl::is_active))
-            .select(dsl::name)
+            .select((dsl::name, dsl::last_seen_at))
             .for_update()
             .first(conn)
             .await
             .optional()?;
-        let Some(name) = gateway else {
+        let Some((name, sound_at)) = gateway else {
             return Ok(Greeting::Forbidden {
                 why: format!("edge {} is not active", self.edge_id),
             });
@@ -99,11 +107,20 @@ impl Greet {
             lost: BTreeMap::new(),
             stations: stations(conn, self.edge_id).await?,
             newly_lost: 0,
+            went_back: false,
+            room_made: false,
         };
         for state in &self.hello.epochs {
             self.settle_epoch(conn, state, &mut welcomed).await?;
         }
-        if welcomed.newly_lost > 0 {
+        if welcomed.went_back {
+            let room = MakeRoom {
+                jump: self.jump,
+                now: self.now,
+            };
+            welcomed.room_made = WentBack { sound_at, room }.make_room(conn).await?;
+        }
+        if welcomed.newly_lost > 0 || welcomed.went_back {
             distrust_edge(conn, self.edge_id, self.now).await?;
         }
         Ok(Greeting::Welcome(Box::new(welcomed)))
@@ -162,6 +179,7 @@ impl Greet {
     ) -> Result<(), DbError> {
         let settled = holes::settle(conn, state, self.now).await?;
         welcomed.newly_lost += settled.newly_lost;
+        welcomed.went_back |= settled.went_back;
         welcomed.have.insert(state.epoch, settled.have);
         if !settled.lost.is_empty() {
             welcomed.lost.insert(state.epoch, settled.lost.ranges().to_vec());

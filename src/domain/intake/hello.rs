@@ -1,5 +1,6 @@
 //! What a hello means: whose an epoch is, and what an edge has lost of it.
 
+use chrono::{DateTime, Utc};
 use weighbridge_protocol::link::messages::{EpochState, SeqRange};
 
 use super::seqs::Seqs;
@@ -26,6 +27,19 @@ pub const fn claim(edge_id: i64, owner: Option<(i64, bool)>) -> Claim {
     }
 }
 
+/// Whether the edge was once told of more than is here: the database went back. `noted` is up to where an earlier hello said
+/// so; an edge that did not hear the answer says it again.
+pub fn went_back(state: &EpochState, have: i64, noted: Option<i64>) -> bool {
+    let told = state.acked.min(state.next_seq.saturating_sub(1));
+    told > have && noted.is_none_or(|noted| told > noted)
+}
+
+/// Whether room is still to be made for what a database lacks that went back. It went back after `sound_at`, when it was last
+/// seen with all that it should have; room that was made since then is room for this.
+pub fn wants_room(sound_at: Option<DateTime<Utc>>, made_at: Option<DateTime<Utc>>) -> bool {
+    made_at.is_none_or(|made_at| sound_at.is_none_or(|sound_at| made_at < sound_at))
+}
+
 /// The seqs that an edge does not have any more, of those above the watermark, and that are not here either: `above` is
 /// what is stored or lost of them already. What is at or below the watermark is there, every one of it.
 pub fn newly_lost(state: &EpochState, have: i64, above: &Seqs) -> Seqs {
@@ -47,6 +61,31 @@ mod tests {
         assert_eq!(claim(1, Some((1, true))), Claim::Own);
         assert_eq!(claim(1, Some((2, true))), Claim::Foreign(2));
         assert_eq!(claim(1, Some((2, false))), Claim::TakenOver);
+    }
+
+    #[test]
+    fn an_edge_that_was_told_of_more_than_is_here_shows_that_the_database_went_back() {
+        let state = |acked| EpochState {
+            epoch: Epoch::from_bits(1),
+            first_kept: 1,
+            next_seq: 20,
+            acked,
+            missing: Vec::new(),
+        };
+        assert!(went_back(&state(12), 3, None));
+        assert!(!went_back(&state(12), 12, None));
+        assert!(!went_back(&state(12), 3, Some(12)), "it did not hear the answer");
+        assert!(went_back(&state(15), 3, Some(12)), "that is another time");
+        assert!(!went_back(&state(i64::MAX), 19, None), "nobody can have told it that");
+    }
+
+    #[test]
+    fn room_is_made_once_for_all_edges_that_bring_the_news() {
+        let minute = |minute| DateTime::from_timestamp(60 * minute, 0);
+        assert!(wants_room(minute(5), None));
+        assert!(!wants_room(minute(5), minute(6)), "another edge has brought the news");
+        assert!(wants_room(minute(7), minute(6)), "it was sound after that");
+        assert!(wants_room(None, minute(6)), "nobody knows");
     }
 
     #[test]

@@ -4,7 +4,10 @@ use std::collections::BTreeMap;
 
 use weighbridge_protocol::{
     Epoch, LinkSession,
-    link::messages::{Nack, NackCode},
+    link::{
+        FromServer,
+        messages::{Nack, NackCode},
+    },
 };
 
 use super::Awaited;
@@ -19,6 +22,14 @@ pub enum Standing {
     Unknown,
     /// The database went back: the edge must send on from there.
     WentBack(Nack),
+}
+
+/// Whether these answers tell of less than the connection knows to be stored: the database went back.
+pub fn tell_that_it_went_back(answers: &[FromServer], have: &BTreeMap<Epoch, i64>) -> bool {
+    answers.iter().any(|answer| match answer {
+        FromServer::Nack(nack) => have.get(&nack.epoch).is_some_and(|have| nack.have < *have),
+        _ => false,
+    })
 }
 
 /// Compares what a connection remembers with what is stored. Where the database went back, the memory follows it.

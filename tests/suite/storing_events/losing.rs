@@ -10,10 +10,17 @@ use super::{
     yard::{Yard, epoch},
 };
 
-const RANGES: &str = "SELECT coalesce(string_agg(from_seq || '-' || to_seq, ' ' ORDER BY from_seq), '') FROM edge_lost_range";
+const RANGES: &str =
+    "SELECT coalesce(string_agg(from_seq || '-' || to_seq, ' ' ORDER BY from_seq), '') FROM edge_lost_range";
 
 async fn ranges(yard: &Yard) -> String {
-    yard.database().connect().await.query_one(RANGES, &[]).await.unwrap().get(0)
+    yard.database()
+        .connect()
+        .await
+        .query_one(RANGES, &[])
+        .await
+        .unwrap()
+        .get(0)
 }
 
 /// A file of which the events from 3 to 8 are lost.

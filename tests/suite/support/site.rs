@@ -82,7 +82,10 @@ impl Site {
     pub async fn another_edge(&self) -> (i64, String) {
         let station = json!({ "name": "뒷문 계량대", "indicator_type": "CAS", "calling": "MANUAL" });
         let station = self.post("/stations", station).await.done()["id"].as_i64().unwrap();
-        let edge = self.post("/edges", json!({ "name": "back gate", "station_ids": [station] })).await.done();
+        let edge = self
+            .post("/edges", json!({ "name": "back gate", "station_ids": [station] }))
+            .await
+            .done();
         (station, edge["api_key"].as_str().unwrap().to_owned())
     }
 

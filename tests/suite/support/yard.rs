@@ -129,6 +129,7 @@ impl Yard {
             hello,
             session: self.session,
             now: Utc::now(),
+            jump: 500,
         };
         match self.run(greet).await {
             Greeting::Welcome(welcomed) => *welcomed,
