@@ -12,11 +12,20 @@ use super::{
 };
 use crate::domain::{intake::hello::wants_room, slip::local_day};
 
+/// The sequences of ids that receipts name.
+const GIVEN_OUT: [&str; 5] = [
+    "weigh_record_id_seq",
+    "vehicle_id_seq",
+    "driver_id_seq",
+    "product_id_seq",
+    "customer_id_seq",
+];
+
 /// Leaves room for what was acknowledged and is missing here: edges send it again, with the numbers that were printed.
 ///
 /// - no truck that drove on before now belongs to a call, unless its receipt says so
 /// - for other edges that bring the same news, the time is noted
-/// - the slip counters of every day from the newest completion to today jump, and so does the sequence of record ids;
+/// - the slip counters of every day from the newest completion to today jump, and so do the sequences of the ids that receipts name;
 ///   the numbers skipped are LOST until receipts fill them
 #[derive(Clone, Copy, Debug)]
 pub struct MakeRoom {
@@ -40,7 +49,9 @@ impl Query for MakeRoom {
             .set(weigh_station::trusted_since.eq(self.now))
             .execute(conn)
             .await?;
-        pass_by(conn, "weigh_record_id_seq", self.jump.into()).await?;
+        for sequence in GIVEN_OUT {
+            pass_by(conn, sequence, self.jump.into()).await?;
+        }
         let sites: Vec<(i64, String, String)> = site::table
             .order(site::id)
             .select((site::id, site::slip_prefix, site::time_zone))

@@ -55,6 +55,7 @@ diesel::table! {
         decided_by -> Nullable<Int8>,
         decided_at -> Nullable<Timestamptz>,
         decided_why -> Nullable<Text>,
+        receipt -> Nullable<Jsonb>,
     }
 }
 

@@ -9,7 +9,7 @@ use actix_web::{
 use chrono::{DateTime, FixedOffset, Utc};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
-use weighbridge_protocol::{Kilograms, kilograms::json_number};
+use weighbridge_protocol::{Kilograms, kilograms::json_number, link::Receipt};
 use weighbridge_supervision::Handle;
 
 use super::{
@@ -64,6 +64,28 @@ pub struct CaptureView {
     record_id: Option<i64>,
     /// Why it was set aside, or decided on.
     reason: Option<String>,
+    /// What was printed of it before the database was restored; no truck is known by which it could be brought back.
+    printed: Option<PrintedView>,
+}
+
+/// What an edge was once told of a capture.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct PrintedView {
+    slip_number: Option<String>,
+    vehicle_plate: Option<String>,
+    driver_name: Option<String>,
+}
+
+impl PrintedView {
+    /// As far as it can be read.
+    fn of(receipt: serde_json::Value) -> Option<Self> {
+        let receipt: Receipt = serde_json::from_value(receipt).ok()?;
+        Some(Self {
+            slip_number: receipt.slip_number,
+            vehicle_plate: receipt.vehicle_plate,
+            driver_name: receipt.driver_name,
+        })
+    }
 }
 
 /// A number; of an event that was set aside `<epoch>-<seq>`.
@@ -219,6 +241,7 @@ impl From<CaptureItem> for CaptureView {
             gap: item.gap,
             record_id: item.record_id,
             reason: item.reason,
+            printed: item.receipt.and_then(PrintedView::of),
         }
     }
 }

@@ -151,8 +151,9 @@ async fn an_event_over_which_the_database_never_ends_is_set_aside_and_holds_up_n
         link.say(&event(&site, seq)).await;
     }
     other.say(&event_of(epoch, station, 1)).await;
-    assert_eq!(other.hear("ack").await["through"], 1);
-    while link.hear("ack").await["through"] != 3 {}
+    let acknowledged = async { while link.hear("ack").await["through"] != 3 {} };
+    let (first, ()) = tokio::join!(other.hear("ack"), acknowledged);
+    assert_eq!(first["through"], 1);
     let status = "SELECT count(*) FROM edge_event WHERE seq = 2 AND status = 'QUARANTINED'";
     assert_eq!(site.count(status).await, 1);
     assert_eq!(
@@ -186,6 +187,8 @@ async fn a_database_that_has_time_for_nothing_lets_no_event_be_set_aside() {
     link.say(&event(&site, 1)).await;
     let tried = async {
         while site.count("SELECT last_value FROM alone").await < 6 {
+            // It is heard all the while.
+            assert!(!link.said_by_now().await.contains(&"ack".to_owned()));
             sleep(Duration::from_millis(50)).await;
         }
     };

@@ -205,6 +205,8 @@ async fn what_an_edge_told_is_kept_as_it_was_told() {
         ("UPDATE edge_event SET seq = 4 WHERE seq = 3", "edge_event_keeps_its_identity"),
         ("UPDATE edge_event SET status = 'STORED' WHERE seq = 3", "edge_event_has_its_text_unless_lost"),
         ("DELETE FROM edge_event WHERE seq = 3", "edge_event_stays"),
+        ("INSERT INTO edge_lost_range (epoch, from_seq, to_seq) SELECT epoch, 9, 8 FROM edge_epoch", "edge_lost_range_is_ascending"),
+        ("INSERT INTO edge_lost_range (epoch, from_seq, to_seq) SELECT epoch, 0, 8 FROM edge_epoch", "edge_lost_range_counts_from_one"),
         ("UPDATE capture SET weight = 1 WHERE id = 1", "capture_is_final"),
         ("UPDATE capture SET curve = '[]' WHERE id = 1", "capture_curve_is_only_erased"),
         ("UPDATE capture SET curve = NULL WHERE id = 1", ""),

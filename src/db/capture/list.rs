@@ -43,6 +43,9 @@ pub struct CaptureItem {
     /// Why it was set aside, or decided on.
     #[diesel(sql_type = sql_types::Nullable<sql_types::Text>)]
     pub reason: Option<String>,
+    /// What its edge had been told of it before a restore, where that could not be brought back.
+    #[diesel(sql_type = sql_types::Nullable<sql_types::Jsonb>)]
+    pub receipt: Option<serde_json::Value>,
     #[diesel(sql_type = sql_types::Text)]
     pub time_zone: String,
 }
@@ -57,13 +60,13 @@ pub struct CapturesIn {
 
 const CAPTURES: &str = "\
     SELECT c.id::text AS key, c.station_id, s.name::text AS station_name, c.weight, c.captured_at, c.state::text, c.gap, \
-      c.record_id, c.decided_why AS reason, z.time_zone::text \
+      c.record_id, c.decided_why AS reason, c.receipt, z.time_zone::text \
     FROM capture c JOIN weigh_station s ON s.id = c.station_id JOIN site z ON z.id = s.site_id";
 
 const EVENTS: &str = "\
     SELECT replace(e.epoch::text, '-', '') || '-' || e.seq AS key, e.station_id, s.name::text AS station_name, e.weight, \
       e.received_at AS captured_at, e.status::text AS state, false AS gap, NULL::bigint AS record_id, \
-      coalesce(e.decided_why, e.reason) AS reason, coalesce(z.time_zone, 'Asia/Seoul')::text AS time_zone \
+      coalesce(e.decided_why, e.reason) AS reason, NULL::jsonb AS receipt, coalesce(z.time_zone, 'Asia/Seoul')::text AS time_zone \
     FROM edge_event e LEFT JOIN weigh_station s ON s.id = e.station_id LEFT JOIN site z ON z.id = s.site_id";
 
 const OF_STATE: &str = "WHERE c.state = $1 AND ($2::bigint IS NULL OR c.station_id = $2)";

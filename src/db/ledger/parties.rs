@@ -28,11 +28,17 @@ pub(super) async fn vehicles(
     ids.extend(ledger.calls.values().map(|call| call.vehicle_id));
     ids.extend(ledger.records.values().map(|record| record.vehicle_id));
     ids.extend(wanted.receipts.iter().filter_map(|receipt| receipt.vehicle_id));
-    if ids.is_empty() {
+    if ids.is_empty() && wanted.receipts.is_empty() {
         return Ok(());
     }
+    // A receipt's truck may have another id by now.
+    let plates: Vec<&str> = wanted
+        .receipts
+        .iter()
+        .filter_map(|receipt| receipt.vehicle_plate.as_deref())
+        .collect();
     let rows: Vec<VehicleRow> = dsl::vehicle
-        .filter(dsl::id.eq_any(list(&ids)))
+        .filter(dsl::id.eq_any(list(&ids)).or(dsl::plate_number.eq_any(plates)))
         .order(dsl::id)
         .select((
             dsl::id,

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use chrono::{DateTime, Utc};
 use diesel::prelude::*;
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
-use serde_json::Value;
+use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::{Loaded, names, slips};
@@ -171,6 +171,7 @@ struct NewCapture<'a> {
     doubtful: bool,
     raw: &'a str,
     curve: &'a Value,
+    receipt: Option<Value>,
     on_at: DateTime<Utc>,
     captured_at: DateTime<Utc>,
     edge_at: DateTime<Utc>,
@@ -209,6 +210,7 @@ fn new_capture(row: &CaptureRow) -> Option<NewCapture<'_>> {
         doubtful: evidence.doubtful,
         raw: &evidence.raw,
         curve: &evidence.curve,
+        receipt: evidence.receipt.as_ref().map(|receipt| json!(receipt)),
         on_at: evidence.on_at,
         captured_at: evidence.captured_at,
         edge_at: evidence.edge_at,

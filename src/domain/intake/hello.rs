@@ -81,7 +81,7 @@ mod tests {
 
     #[test]
     fn room_is_made_once_for_all_edges_that_bring_the_news() {
-        let minute = |minute| DateTime::from_timestamp(60 * minute, 0);
+        let minute = |minute: i64| DateTime::from_timestamp(60 * minute, 0);
         assert!(wants_room(minute(5), None));
         assert!(!wants_room(minute(5), minute(6)), "another edge has brought the news");
         assert!(wants_room(minute(7), minute(6)), "it was sound after that");

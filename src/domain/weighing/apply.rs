@@ -126,13 +126,20 @@ fn captured(ledger: &mut Ledger, arrival: &Arrival<'_>, capture: &Capture) -> Fa
         station_id,
         capture_id: Some(id),
     };
-    let restored = arrival
-        .receipt
-        .is_some_and(|receipt| restored::from_receipt(ledger, receipt, cycle, pass));
-    if !restored {
-        take_by_call(ledger, arrival, capture, cycle, pass);
+    match arrival.receipt.filter(|receipt| receipt.record_id.is_some()) {
+        None => take_by_call(ledger, arrival, capture, cycle, pass),
+        Some(receipt) if restored::from_receipt(ledger, receipt, cycle, pass) => {}
+        // It was weighed under a call that is over: no other may take it.
+        Some(receipt) => keep_receipt(ledger, cycle, receipt),
     }
     Fate::Stored
+}
+
+fn keep_receipt(ledger: &mut Ledger, cycle: CycleId, receipt: &Receipt) {
+    let row = ledger.captures.get_mut(&cycle).map(Row::change);
+    if let Some(evidence) = row.and_then(|row| row.evidence.as_mut()) {
+        evidence.receipt = Some(receipt.clone());
+    }
 }
 
 /// An indicator refuses to show more than its capacity and some divisions; 10 % leaves room for every maker.
@@ -148,6 +155,7 @@ fn evidence(arrival: &Arrival<'_>, capture: &Capture) -> Evidence {
         doubtful: arrival.moments.doubtful,
         raw: capture.raw.clone(),
         curve: json!(capture.curve),
+        receipt: None,
         on_at: arrival.moments.on,
         captured_at: arrival.moments.at,
         edge_at: arrival.body.at.to_utc(),

@@ -217,6 +217,8 @@ pub struct Evidence {
     pub doubtful: bool,
     pub raw: String,
     pub curve: serde_json::Value,
+    /// What the edge was told of it before a restore, where that could not be brought back.
+    pub receipt: Option<Receipt>,
     pub on_at: DateTime<Utc>,
     pub captured_at: DateTime<Utc>,
     pub edge_at: DateTime<Utc>,

@@ -26,14 +26,18 @@ pub fn last_record_id(last: i64, receipts: &[Receipt]) -> i64 {
 /// Puts the capture on the record that its receipt names, whatever the calls say, and spends the vehicle's open call.
 ///
 /// A slip that was printed keeps its number, unless that number or the record's id belongs to another by now: then the
-/// next free one is taken, and alarmed. False where the receipt names no record or a vehicle that is not known: the
-/// capture is then judged like any other.
+/// next free one is taken, and alarmed. False where the truck that it names is not known: staff then decide, and see what
+/// was printed.
 pub fn from_receipt(ledger: &mut Ledger, receipt: &Receipt, cycle: CycleId, pass: Pass) -> bool {
-    let (Some(named), Some(vehicle_id)) = (receipt.record_id, receipt.vehicle_id) else {
-        return false;
-    };
-    let Some(vehicle) = ledger.vehicles.get(&vehicle_id).cloned() else {
-        let text = format!("a receipt names vehicle {vehicle_id}, which is not known here");
+    let Some(named) = receipt.record_id else { return false };
+    let truck = vehicle_of(ledger, receipt).and_then(|id| Some((id, ledger.vehicles.get(&id)?.clone())));
+    let Some((vehicle_id, vehicle)) = truck else {
+        let (id, plate) = (receipt.vehicle_id, receipt.vehicle_plate.as_deref());
+        let text = format!(
+            "a receipt names vehicle {} ({}), which is not known here so",
+            id.unwrap_or_default(),
+            plate.unwrap_or("-")
+        );
         ledger.alarm("RECEIPT_UNKNOWN_VEHICLE", pass.station_id, text);
         return false;
     };
@@ -64,6 +68,34 @@ pub fn from_receipt(ledger: &mut Ledger, receipt: &Receipt, cycle: CycleId, pass
     true
 }
 
+/// The truck that a receipt names. Ids are given out again after a restore, so its plate decides, where the receipt has one.
+fn vehicle_of(ledger: &Ledger, receipt: &Receipt) -> Option<i64> {
+    let Some(plate) = &receipt.vehicle_plate else {
+        return receipt.vehicle_id;
+    };
+    let named = receipt
+        .vehicle_id
+        .filter(|id| ledger.vehicles.get(id).is_some_and(|of| of.plate == *plate));
+    named.or_else(|| {
+        ledger
+            .vehicles
+            .iter()
+            .find(|(_, of)| of.plate == *plate)
+            .map(|(id, _)| *id)
+    })
+}
+
+/// The driver that a receipt names, unless that id is another's by now.
+fn driver_of(ledger: &Ledger, receipt: &Receipt) -> Option<i64> {
+    let id = receipt.driver_id?;
+    let name = ledger.drivers.get(&id)?;
+    receipt
+        .driver_name
+        .as_ref()
+        .is_none_or(|told| told == name)
+        .then_some(id)
+}
+
 /// The record that the receipt names if it is this vehicle's and still open; else one made anew, under that id where it is free.
 fn record_for(
     ledger: &mut Ledger,
@@ -89,11 +121,16 @@ fn record_for(
             fresh
         }
     };
+    let driver_id = driver_of(ledger, receipt);
+    if driver_id != receipt.driver_id {
+        let text = format!("record {id} comes back without its driver, who is another here or not known");
+        ledger.alarm("RECEIPT_OTHER_DRIVER", pass.station_id, text);
+    }
     let record = Record {
         site_id,
         station_id: pass.station_id,
         vehicle_id,
-        driver_id: receipt.driver_id.filter(|driver| ledger.drivers.contains_key(driver)),
+        driver_id,
         product_id: receipt.product_id.filter(|product| ledger.products.contains(product)),
         customer_id: receipt
             .customer_id
@@ -105,7 +142,7 @@ fn record_for(
         second: None,
         weights: None,
         overload: None,
-        review: None,
+        review: (driver_id != receipt.driver_id).then_some("RESTORED_DRIVER"),
         slip: None,
         revision: 1,
     };

@@ -1,18 +1,12 @@
 //! Whole stays on a deck, told as stories: what becomes of the call, the record and the capture.
 
+mod receipts;
 mod yard;
 
 use expect_test::expect;
-use weighbridge_protocol::{
-    Kilograms,
-    link::{EventKind, Receipt},
-};
+use weighbridge_protocol::{Kilograms, link::EventKind};
 
-use super::{
-    last_record_id,
-    ledger::{Record, RecordStatus, Row},
-};
-use yard::{STATION, Yard, pending};
+use yard::{STATION, Yard};
 
 #[test]
 fn a_called_truck_with_a_tare_is_weighed_in_one_pass() {
@@ -222,83 +216,6 @@ fn more_than_the_scale_can_weigh_is_refused() {
         record 9 PENDING, net -, slip -, review -
         Rejected(ImpossibleWeight(Kilograms(6602000)))
     "#]]);
-}
-
-#[test]
-fn a_receipt_brings_its_record_and_its_slip_back_whatever_the_calls_say() {
-    let receipt = Receipt {
-        slip_number: Some("WR19700101007".into()),
-        record_id: Some(400),
-        vehicle_id: Some(5),
-        ..Receipt::default()
-    };
-    Yard::new()
-        .with_receipt(receipt)
-        .capture(40, 50, 25_000)
-        .check(expect![[r#"
-        call Called, capture Some(1), record Some(400)
-        record 400 COMPLETED, net 15000.00, slip WR19700101007, review -
-        capture 1 25000.00 of record Some(400)
-    "#]]);
-}
-
-#[test]
-fn a_receipt_whose_number_is_anothers_by_now_gets_the_next_free_one() {
-    let receipt = Receipt {
-        slip_number: Some("WR19700101007".into()),
-        record_id: Some(400),
-        vehicle_id: Some(5),
-        ..Receipt::default()
-    };
-    let mut yard = Yard::new().with_receipt(receipt);
-    yard.ledger.slips.insert("WR19700101007".into(), Some(3));
-    yard.ledger.records.insert(
-        400,
-        Row::loaded(Record {
-            status: RecordStatus::Completed,
-            ..pending(6)
-        }),
-    );
-    yard.capture(40, 50, 25_000).check(expect![[r#"
-        call Called, capture Some(1), record Some(900)
-        record 400 COMPLETED, net -, slip -, review -
-        record 900 COMPLETED, net 15000.00, slip -, review -
-        capture 1 25000.00 of record Some(900)
-        alarm RECEIPT_RECORD_TAKEN
-        alarm RECEIPT_SLIP_TAKEN
-    "#]]);
-}
-
-#[test]
-fn a_receipt_that_names_what_nobody_can_have_given_out_is_not_believed() {
-    let receipt = Receipt {
-        slip_number: Some("WR19700101999999".into()),
-        record_id: Some(1_000_000_000_000),
-        vehicle_id: Some(5),
-        ..Receipt::default()
-    };
-    assert_eq!(last_record_id(800, std::slice::from_ref(&receipt)), 800);
-    Yard::new()
-        .with_receipt(receipt)
-        .capture(40, 50, 25_000)
-        .check(expect![[r#"
-        call Called, capture Some(1), record Some(900)
-        record 900 COMPLETED, net 15000.00, slip -, review -
-        capture 1 25000.00 of record Some(900)
-        alarm RECEIPT_RECORD_TAKEN
-        alarm RECEIPT_SLIP_TAKEN
-    "#]]);
-}
-
-#[test]
-fn what_receipts_name_is_not_drawn_again() {
-    let naming = |record_id: i64| Receipt {
-        record_id: Some(record_id),
-        ..Receipt::default()
-    };
-    let receipts = [naming(810), naming(7), naming(803), Receipt::default()];
-    assert_eq!(last_record_id(800, &receipts), 810);
-    assert_eq!(last_record_id(900, &receipts), 900);
 }
 
 #[test]

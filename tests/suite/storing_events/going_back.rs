@@ -2,7 +2,7 @@
 
 use weighbridge_protocol::link::messages::EpochState;
 
-use super::yard::Yard;
+use crate::support::yard::Yard;
 
 /// A file of twelve events that were all acknowledged.
 fn told_of_twelve(yard: &Yard) -> EpochState {
@@ -36,8 +36,10 @@ async fn an_edge_that_was_told_of_more_makes_room_for_what_is_missing_and_the_ne
     assert!(welcomed.went_back && welcomed.room_made, "{welcomed:?}");
     assert_eq!(last_slip(&first).await, [500]);
     assert_eq!(first.count(DISTRUSTED).await, 2);
-    let ids = "SELECT last_value FROM weigh_record_id_seq";
-    assert!(first.count(ids).await >= 500);
+    for table in ["weigh_record", "vehicle", "driver", "product", "customer"] {
+        let last = format!("SELECT last_value FROM {table}_id_seq");
+        assert!(first.count(&last).await >= 500, "{table}");
+    }
 
     let again = first.greet(file).await;
     assert!(!again.went_back, "it did not hear the answer: {again:?}");

@@ -5,10 +5,8 @@ use weighbridge_protocol::link::{
     messages::{EpochState, SeqRange},
 };
 
-use super::{
-    acknowledged,
-    yard::{Yard, epoch},
-};
+use super::acknowledged;
+use crate::support::yard::{Yard, epoch};
 
 const RANGES: &str =
     "SELECT coalesce(string_agg(from_seq || '-' || to_seq, ' ' ORDER BY from_seq), '') FROM edge_lost_range";

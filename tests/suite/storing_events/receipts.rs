@@ -7,7 +7,7 @@ use weighbridge::{
 };
 use weighbridge_protocol::link::Receipt;
 
-use super::yard::Yard;
+use crate::support::yard::Yard;
 
 fn slip(number: i32) -> String {
     SlipNumber::new("WR", local_day(Utc::now(), chrono_tz::Asia::Seoul), number).to_string()
@@ -74,5 +74,35 @@ async fn a_receipt_with_a_far_number_or_id_takes_the_next_free_ones() {
             .await,
         1
     );
+    assert_eq!(yard.broken_promises().await, Vec::<&str>::new());
+}
+
+fn receipt_of(plate: &str, vehicle_id: i64) -> Receipt {
+    Receipt {
+        vehicle_id: Some(vehicle_id),
+        vehicle_plate: Some(plate.into()),
+        ..receipt(4, 3)
+    }
+}
+
+#[tokio::test]
+async fn a_weighing_comes_back_to_the_truck_with_its_plate_though_another_has_its_id_now() {
+    let mut yards = Yard::several(2).await;
+    let taken = send_again(&mut yards[0], receipt_of("12가3452", 1)).await;
+    assert_eq!(alarms(&taken), [""; 0]);
+    let whose = "SELECT vehicle_id FROM weigh_record WHERE id = 4 AND status = 'COMPLETED'";
+    assert_eq!(yards[0].count(whose).await, 2);
+}
+
+#[tokio::test]
+async fn a_weighing_of_a_truck_that_is_not_known_any_more_waits_with_what_was_printed() {
+    let mut yard = Yard::new().await;
+    yard.check_in_and_call().await;
+    let taken = send_again(&mut yard, receipt_of("99하9999", 1)).await;
+    // Whoever is called here has not been weighed: staff look at his entry, too.
+    assert_eq!(alarms(&taken), ["RECEIPT_UNKNOWN_VEHICLE", "CALL_REVIEW"]);
+    let waits = "SELECT count(*) FROM capture WHERE state = 'UNASSIGNED' AND receipt->>'vehicle_plate' = '99하9999'";
+    assert_eq!(yard.count(waits).await, 1);
+    assert_eq!(yard.count("SELECT count(*) FROM slip").await, 0);
     assert_eq!(yard.broken_promises().await, Vec::<&str>::new());
 }

@@ -75,12 +75,20 @@ impl Link {
         self.0.send(Message::Frame(frame)).await.unwrap();
     }
 
-    /// The next message of this type.
+    /// The next message of this type. Answers pings, for a link that is silent for long counts as dead; what clock it has
+    /// it does not say.
     pub async fn hear(&mut self, wanted: &str) -> Value {
         loop {
-            let said = read(&self.0.next().await.unwrap().unwrap());
+            let message = self.0.next().await.unwrap().unwrap();
+            if message.is_pong() {
+                continue;
+            }
+            let said = read(&message);
             if said["type"] == wanted {
                 return said;
+            }
+            if said["type"] == "ping" {
+                self.0.send(Message::Pong("here".into())).await.unwrap();
             }
         }
     }

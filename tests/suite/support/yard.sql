@@ -13,6 +13,7 @@ INSERT INTO edge_event (epoch, seq, edge_id, station_id, kind, cycle, sha256, bo
 SELECT '00000000-0000-0000-0000-0000000000e1', seq, 1, 1, 'capture', gen_random_uuid(), repeat('a', 64), '{}', 'STORED'
 FROM generate_series(1, 2) AS seq;
 INSERT INTO edge_event (epoch, seq, edge_id, status) VALUES ('00000000-0000-0000-0000-0000000000e1', 3, 1, 'LOST');
+INSERT INTO edge_lost_range (epoch, from_seq, to_seq) VALUES ('00000000-0000-0000-0000-0000000000e1', 3, 3);
 INSERT INTO capture (station_id, cycle, epoch, seq, weight, captured_at, state, record_id, curve)
 SELECT 1, cycle, epoch, seq, 18340, '2026-11-25 09:00+09', 'ASSIGNED', seq, '[[0, 100]]' FROM edge_event WHERE seq < 3;
 

@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 
 use weighbridge_protocol::CycleId;
 
-use super::{Database, EventRow, SITE, mutable};
+use super::{Database, SITE, mutable};
 use crate::domain::weighing::{
     Fate, Wanted, deck,
     ledger::{Call, CallStatus, Record, RecordStatus, StationStatus},
@@ -146,13 +146,9 @@ impl Database {
     /// What is stored says that a vehicle drove on in this cycle, and has not left.
     pub fn tells_of(&self, cycle: CycleId) -> bool {
         let of_cycle = |name: &str| {
-            self.events.values().any(|row| match row {
-                EventRow::Kept(kept) if kept.fate == Fate::Stored => {
-                    let body = kept.body.as_ref().filter(|body| body.cycle == Some(cycle));
-                    body.is_some_and(|body| body.kind.name() == name)
-                }
-                _ => false,
-            })
+            let stored = self.events.values().filter(|kept| kept.fate == Fate::Stored);
+            let mut bodies = stored.filter_map(|kept| kept.body.as_ref());
+            bodies.any(|body| body.cycle == Some(cycle) && body.kind.name() == name)
         };
         of_cycle("vehicle_on") && !of_cycle("vehicle_off")
     }
