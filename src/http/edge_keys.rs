@@ -1,4 +1,5 @@
 //! Who speaks for an edge: extractors that read `X-API-Key`. 401 without detail for a wrong key, 429 for who guesses.
+//! A right key is never refused for what others do at its address: 256 random bits cannot be guessed.
 
 use std::{
     collections::HashMap,
@@ -98,24 +99,30 @@ impl Asking {
     }
 
     async fn edge(&self) -> Result<KnownEdge, ApiError> {
-        if let Some(wait) = self.keys.guesses.wait(self.address, Instant::now()) {
+        let Some(key_hash) = self.key_hash else {
+            return Err(self.refused());
+        };
+        let guesses = &self.keys.guesses;
+        let asked_at = Instant::now();
+        if let Some(wait) = guesses.wait(self.address, asked_at)
+            && guesses.was_wrong_of_late(self.address, key_hash, asked_at)
+        {
             return Err(ApiError::new(Code::RateLimited).retry_after(wait));
         }
-        let asked_at = Instant::now();
-        let found = match self.key_hash {
-            Some(key_hash) => self.repository.run(EdgeOfKey { key_hash }).await,
-            None => Err(DbError::NotFound),
-        };
-        match found {
+        match self.repository.run(EdgeOfKey { key_hash }).await {
             Ok(edge) if may_come_from(&edge, self.address) => {
-                self.keys.remember(self.key_hash, asked_at, &edge);
+                self.keys.remember(key_hash, asked_at, &edge);
                 Ok(edge)
             }
-            Ok(_) | Err(DbError::NotFound) => {
-                self.keys.guesses.wrong(self.address, Instant::now());
-                Err(ApiError::new(Code::Unauthenticated).with("expected", EXPECTED))
-            }
+            Ok(_) | Err(DbError::NotFound) => Err(self.refused()),
             Err(error) => Err(error.into()),
+        }
+    }
+
+    fn refused(&self) -> ApiError {
+        match self.keys.guesses.wrong(self.address, self.key_hash, Instant::now()) {
+            Some(wait) => ApiError::new(Code::RateLimited).retry_after(wait),
+            None => ApiError::new(Code::Unauthenticated).with("expected", EXPECTED),
         }
     }
 }
@@ -127,8 +134,7 @@ impl EdgeKeys {
         (at.elapsed() < FRESH).then(|| edge.clone())
     }
 
-    fn remember(&self, hash: Option<[u8; 32]>, at: Instant, edge: &KnownEdge) {
-        let Some(hash) = hash else { return };
+    fn remember(&self, hash: [u8; 32], at: Instant, edge: &KnownEdge) {
         let mut proved = self.proved.lock();
         if proved.len() >= REMEMBERED {
             proved.clear();

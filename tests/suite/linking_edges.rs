@@ -192,6 +192,23 @@ async fn who_guesses_keys_has_to_wait() {
     let eleventh = site.ask_as(&[], Method::GET, PATH, &Value::Null).await;
     assert_eq!(eleventh.outcome(), "429 RATE_LIMITED");
     assert!(eleventh.headers.contains_key("retry-after"));
+    for guess in ["wbk_1_guess", "wbk_1_another", "wbk_1_another"] {
+        assert_eq!(refusal(&site, guess).await, 429);
+    }
+    assert!(
+        Link::open(&site, &site.key).await.is_ok(),
+        "others' guesses are not its own"
+    );
+    let weight = json!({});
+    let posted = site
+        .ask_as(
+            &[("x-api-key", &site.key)],
+            Method::POST,
+            "/internal/weigh-data",
+            &weight,
+        )
+        .await;
+    assert_eq!(posted.status, 400, "the key is right, the weight is none");
 }
 
 #[tokio::test]
