@@ -168,3 +168,35 @@ async fn a_weight_of_one_site_completes_no_record_of_another() {
         assert_eq!(record["status"], "WEIGHING", "{record}");
     }
 }
+
+#[tokio::test]
+async fn a_weight_of_a_truck_that_is_called_elsewhere_is_its_first_pass_unless_it_is_a_whole_weighing() {
+    let site = Site::with_stations(2).await;
+    let mut clock = Clock::now();
+    for (truck, nets) in [
+        (site.untared_truck("12가3456").await, "16000"),
+        (site.truck("34나5678").await, "15000, 14000"),
+    ] {
+        let before = site.weigh(site.stations[0], 25_000, &mut clock).await;
+        site.leave(site.stations[0], &mut clock).await;
+        site.check_in(truck).await.done();
+        site.call_next(site.stations[1]).await.done();
+        let assign = format!("/captures/{before}/assign");
+        site.post(&assign, json!({ "vehicle_id": truck.vehicle })).await.done();
+        clock.catch_up();
+        let kg = if nets == "16000" { 9_000 } else { 24_000 };
+        site.weigh(site.stations[1], kg, &mut clock).await;
+        site.leave(site.stations[1], &mut clock).await;
+        let records = format!(
+            "SELECT string_agg(status || ' ' || net_weight::int, ', ' ORDER BY weighed_at) FROM weigh_record WHERE vehicle_id = {}",
+            truck.vehicle
+        );
+        let expected = nets.split(", ").map(|net| format!("COMPLETED {net}"));
+        assert_eq!(site.text(&records).await, expected.collect::<Vec<_>>().join(", "));
+        let entry = format!(
+            "SELECT count(*) FROM wait_queue WHERE vehicle_id = {} AND status = 'COMPLETED'",
+            truck.vehicle
+        );
+        assert_eq!(site.count(&entry).await, 1);
+    }
+}

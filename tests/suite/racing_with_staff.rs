@@ -32,8 +32,12 @@ async fn undecided() -> Line {
 }
 
 fn assign() -> Assign {
+    assign_capture(CAPTURE)
+}
+
+fn assign_capture(id: i64) -> Assign {
     Assign {
-        key: CaptureKey::Row(CAPTURE),
+        key: CaptureKey::Row(id),
         parties: Parties {
             vehicle_id: 1,
             driver_id: Some(1),
@@ -172,4 +176,91 @@ async fn a_record_is_not_voided_whose_truck_was_called_in_that_instant() {
     assert_eq!(voided.unwrap().unwrap_err(), Refusal::InvalidState);
     let open = "SELECT count(*) FROM weigh_record WHERE status = 'WEIGHING'";
     assert_eq!(line.count(open).await, 1);
+}
+
+/// A truck without a registered tare that has checked in just now, and two weights that nobody has decided on: of 25 t at the
+/// first station, and of 9 t at the second.
+async fn twice_undecided() -> Line {
+    let line = undecided().await;
+    line.execute(
+        "UPDATE vehicle SET tare_weight = NULL; UPDATE wait_queue SET created_at = now();
+         INSERT INTO edge_event (epoch, seq, edge_id, station_id, kind, cycle, sha256, body, status)
+           VALUES ('00000000-0000-0000-0000-0000000000e1', 2, 1, 2, 'capture', gen_random_uuid(), repeat('a', 64), '{}', 'STORED');
+         INSERT INTO capture (id, station_id, cycle, epoch, seq, weight, captured_at)
+           SELECT 2, 2, cycle, epoch, seq, 9000, now() - interval '30 seconds' FROM edge_event WHERE seq = 2;",
+    )
+    .await;
+    line
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn two_weights_that_are_assigned_in_one_instant_are_the_passes_of_one_weighing() {
+    let line = twice_undecided().await;
+    let holder = line.hold("SELECT * FROM vehicle FOR UPDATE").await;
+    let release = async {
+        line.until_locked_out(2).await;
+        holder.batch_execute("COMMIT").await.unwrap();
+    };
+    let (loaded, empty, ()) = tokio::join!(line.run(0, assign_capture(1)), line.run(1, assign_capture(2)), release);
+    for decision in [loaded, empty] {
+        assert!(matches!(decision, Ok(Decision::Made { .. })), "{decision:?}");
+    }
+    let records = "SELECT string_agg(status || ' ' || direction || ' ' || net_weight::int, ', ') FROM weigh_record";
+    assert_eq!(line.text(records).await, "COMPLETED IN 16000");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_weight_that_is_assigned_in_the_instant_of_its_trucks_call_is_on_the_record_of_that_call() {
+    let line = twice_undecided().await;
+    let holder = line.hold("SELECT * FROM vehicle FOR UPDATE").await;
+    let release = async {
+        line.until_locked_out(2).await;
+        holder.batch_execute("COMMIT").await.unwrap();
+    };
+    let (assigned, called, ()) = tokio::join!(
+        line.run(0, assign()),
+        line.run(1, call_to(2, TimeDelta::minutes(5))),
+        release
+    );
+    assert!(matches!(assigned, Ok(Decision::Made { .. })), "{assigned:?}");
+    let record = called.unwrap().unwrap().record_id.unwrap();
+    let its_own = format!("SELECT count(*) FROM weigh_record WHERE id = {record} AND first_weight = 25000");
+    assert_eq!(line.count(&its_own).await, 1);
+    assert_eq!(line.count("SELECT count(*) FROM weigh_record").await, 1);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn however_staff_assign_and_call_at_once_a_truck_has_one_open_record() {
+    let line = twice_undecided().await;
+    let mut deadlocks = Vec::new();
+    for round in 0..60 {
+        let state = ["WAITING", "NO_SHOW"][round % 2];
+        line.execute(&format!(
+            "UPDATE wait_queue SET status = '{state}', station_id = 2, record_id = NULL, capture_id = NULL, completed_at = NULL,
+               created_at = now();
+             UPDATE capture SET state = 'UNASSIGNED', record_id = NULL, decided_by = NULL, decided_at = NULL;
+             UPDATE weigh_record SET status = 'VOIDED', voided_at = now(), void_reason = 'x' WHERE status <> 'VOIDED';"
+        ))
+        .await;
+        let call = CallNext {
+            entry_id: Some(line.count("SELECT id FROM wait_queue").await),
+            ..call_to(2, TimeDelta::minutes(5))
+        };
+        let (loaded, empty, called) = tokio::join!(
+            async { line.run(0, assign_capture(1)).await.map(drop) },
+            async { line.run(1, assign_capture(2)).await.map(drop) },
+            async { line.run(round, call).await.map(drop) },
+        );
+        for error in [loaded, empty, called].into_iter().filter_map(Result::err) {
+            assert!(error.is_deadlock(), "{error}");
+            deadlocks.push(format!("round {round}, {state}: {error}"));
+        }
+        let open = "SELECT count(*) FROM weigh_record WHERE status = 'WEIGHING'";
+        assert_eq!(
+            line.count(open).await,
+            0,
+            "round {round}: both weights are one weighing"
+        );
+    }
+    assert_eq!(deadlocks, Vec::<String>::new(), "locks are taken in one order");
 }

@@ -15,6 +15,7 @@ use crate::{
         ledger::{self, Changes, Loaded, Wanted},
         parties::{Missing, Parties},
         schema,
+        wait_queue::open_record,
         weight::Weight,
     },
     domain::{
@@ -42,7 +43,10 @@ pub enum Decision {
 
 /// Assigns a capture to a vehicle: its second pass where it has an open record, else a new weighing. An entry of that vehicle
 /// is complete with it: one under review, one that counts as not having come, one that is called to that station, and one
-/// that waited already when it was captured.
+/// that waited already when it was captured. A first pass of a vehicle that is called elsewhere is on its call's record, so
+/// that its weight there completes it.
+///
+/// `Overtaken` where the vehicle got another open record in that instant.
 #[derive(Clone, Debug)]
 pub struct Assign {
     pub key: CaptureKey,
@@ -113,6 +117,10 @@ impl Assign {
         if !is_unassigned(conn, row).await? {
             return Ok(Decision::InvalidState);
         }
+        // Under the vehicle's, which whoever makes a record for it has.
+        if self.open_record(conn, &found).await? != open {
+            return Err(DbError::Overtaken);
+        }
         let Some(record_id) = self.take(&mut loaded, &found, open) else {
             return Ok(Decision::InvalidState);
         };
@@ -134,23 +142,28 @@ impl Assign {
         let site_id = ledger.stations.get(&found.station_id)?.site_id;
         let zone = ledger.sites.get(&site_id)?.zone;
         let vehicle = ledger.vehicles.get(&self.parties.vehicle_id)?.clone();
-        let still_open = |id: &i64| ledger.records.get(id).is_some_and(|record| record.status.is_open());
-        let record_id = if let Some(id) = open.filter(still_open) {
-            id
-        } else {
-            let id = ledger.fresh_record_ids.pop()?;
-            ledger.records.insert(id, Row::new(self.new_record(found, site_id)));
-            id
-        };
         let pass = Pass {
             weight: found.weight,
             at: found.captured_at,
             station_id: found.station_id,
             capture_id: Some(found.id),
         };
-        let min_net = ledger.min_net;
+        let (on_day, min_net) = (local_day(pass.at, zone), ledger.min_net);
+        // What is complete with this weight alone is another weighing than the one for which the vehicle is called.
+        let is_alone = passes::tare_of(&vehicle, pass.weight, on_day, min_net).is_some();
+        let takes_it = |id: &i64| {
+            let record = ledger.records.get(id);
+            record.is_some_and(|record| record.status.is_open() && (record.first.is_some() || !is_alone))
+        };
+        let record_id = if let Some(id) = open.filter(takes_it) {
+            id
+        } else {
+            let id = ledger.fresh_record_ids.pop()?;
+            ledger.records.insert(id, Row::new(self.new_record(found, site_id)));
+            id
+        };
         let record = ledger.records.get_mut(&record_id)?;
-        if passes::take(record.change(), &vehicle, pass, local_day(pass.at, zone), min_net) == Taken::Completed {
+        if passes::take(record.change(), &vehicle, pass, on_day, min_net) == Taken::Completed {
             ledger.completed.push(record_id);
         }
         restored::complete_call(ledger, self.parties.vehicle_id, record_id, pass);
@@ -178,27 +191,27 @@ impl Assign {
         }
     }
 
-    /// The record that waits for this vehicle's second pass at that site.
+    /// The record that waits for this vehicle's second pass at that site; else that of its call to another station.
     async fn open_record(&self, conn: &mut AsyncPgConnection, found: &Found) -> Result<Option<i64>, DbError> {
-        use schema::{weigh_record::dsl, weigh_station};
+        use schema::{wait_queue, weigh_station};
         let site: i64 = weigh_station::table
             .find(found.station_id)
             .select(weigh_station::site_id)
             .first(conn)
             .await?;
-        Ok(dsl::weigh_record
-            .filter(dsl::site_id.eq(site))
-            .filter(
-                dsl::vehicle_id
-                    .eq(self.parties.vehicle_id)
-                    .and(dsl::status.eq("WEIGHING")),
-            )
-            .filter(dsl::first_weight.is_not_null())
-            .order(dsl::weighed_at.desc())
-            .select(dsl::id)
+        if let Some(open) = open_record(conn, site, self.parties.vehicle_id).await? {
+            return Ok(Some(open));
+        }
+        let called: Option<Option<i64>> = wait_queue::table
+            .filter(wait_queue::site_id.eq(site).and(wait_queue::status.eq("CALLED")))
+            .filter(wait_queue::vehicle_id.eq(self.parties.vehicle_id))
+            .filter(wait_queue::station_id.ne(found.station_id))
+            .filter(wait_queue::capture_id.is_null())
+            .select(wait_queue::record_id)
             .first(conn)
             .await
-            .optional()?)
+            .optional()?;
+        Ok(called.flatten())
     }
 
     async fn decide(&self, conn: &mut AsyncPgConnection, found: &Found, record_id: i64) -> Result<(), DbError> {

@@ -37,7 +37,7 @@ pub(super) async fn vehicles(
         .iter()
         .filter_map(|receipt| receipt.vehicle_plate.as_deref())
         .collect();
-    let rows: Vec<VehicleRow> = dsl::vehicle
+    let found = dsl::vehicle
         .filter(dsl::id.eq_any(list(&ids)).or(dsl::plate_number.eq_any(plates)))
         .order(dsl::id)
         .select((
@@ -46,10 +46,13 @@ pub(super) async fn vehicles(
             dsl::tare_weight,
             dsl::tare_valid_until,
             dsl::max_load,
-        ))
-        .for_share()
-        .load(conn)
-        .await?;
+        ));
+    // All in one statement, so that they are locked by ascending ids.
+    let rows: Vec<VehicleRow> = if wanted.vehicles.is_empty() {
+        found.for_share().load(conn).await?
+    } else {
+        found.for_no_key_update().load(conn).await?
+    };
     for (id, plate, tare, tare_valid_until, max_load) in rows {
         let (tare, max_load) = (tare.map(Into::into), max_load.map(Into::into));
         ledger.vehicles.insert(

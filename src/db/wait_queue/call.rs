@@ -16,7 +16,8 @@ use crate::{
     domain::wait_line::{Takes, first_for},
 };
 
-/// Calls the next truck to a station, or a certain one. Sent by Queue.
+/// Calls the next truck to a station, or a certain one; `Overtaken` where staff put a weight on a record of its own in that
+/// instant. Sent by Queue.
 #[derive(Clone, Copy, Debug)]
 pub struct CallNext {
     pub station_id: i64,
@@ -168,10 +169,12 @@ async fn chosen(conn: &mut AsyncPgConnection, id: i64, site_id: i64) -> Result<O
         .first(conn)
         .await
         .optional()?;
-    if let Some(entry) = entry.as_ref().filter(|entry| entry.status == "NO_SHOW")
-        && entry.vehicle_is_queued(conn).await?
-    {
-        return Ok(None);
+    if let Some(entry) = entry.as_ref().filter(|entry| entry.status == "NO_SHOW") {
+        // Its open record is locked before the vehicle, as everywhere.
+        hold_open_record(conn, site_id, entry.vehicle_id).await?;
+        if entry.vehicle_is_queued(conn).await? {
+            return Ok(None);
+        }
     }
     Ok(entry)
 }

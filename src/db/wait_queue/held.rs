@@ -170,13 +170,8 @@ pub(in crate::db) async fn vehicle_is_queued(
     vehicle_id: i64,
     except: Option<i64>,
 ) -> Result<bool, DbError> {
-    use schema::{vehicle, wait_queue::dsl};
-    vehicle::table
-        .filter(vehicle::id.eq(vehicle_id))
-        .select(vehicle::id)
-        .for_no_key_update()
-        .first::<i64>(conn)
-        .await?;
+    use schema::wait_queue::dsl;
+    lock_vehicle(conn, vehicle_id).await?;
     let queued: Option<i64> = dsl::wait_queue
         .filter(dsl::vehicle_id.eq(vehicle_id).and(dsl::id.ne(except.unwrap_or(0))))
         .filter(dsl::status.eq_any(["WAITING", "CALLED"]))
@@ -185,6 +180,17 @@ pub(in crate::db) async fn vehicle_is_queued(
         .await
         .optional()?;
     Ok(queued.is_some())
+}
+
+async fn lock_vehicle(conn: &mut AsyncPgConnection, vehicle_id: i64) -> Result<(), DbError> {
+    use schema::vehicle::dsl;
+    dsl::vehicle
+        .filter(dsl::id.eq(vehicle_id))
+        .select(dsl::id)
+        .for_no_key_update()
+        .first::<i64>(conn)
+        .await?;
+    Ok(())
 }
 
 /// Those who wait at a site, in their order, without `except`. Nobody is locked: whoever takes one looks again.
@@ -226,7 +232,7 @@ pub(super) fn is_second_entry(error: &DbError) -> bool {
 }
 
 /// The vehicle's record that waits for its second pass, if there is one.
-pub(super) async fn open_record(
+pub(in crate::db) async fn open_record(
     conn: &mut AsyncPgConnection,
     site_id: i64,
     vehicle_id: i64,
@@ -243,24 +249,28 @@ pub(super) async fn open_record(
     Ok(open)
 }
 
-/// The same, locked, for who is called to it. None where it was completed or voided meanwhile.
+/// The same, locked, for who is called to it, and the vehicle's row after it: nobody else makes a record for it meanwhile.
+/// None where it was completed or voided, `Overtaken` where there is another one by now.
 pub(super) async fn hold_open_record(
     conn: &mut AsyncPgConnection,
     site_id: i64,
     vehicle_id: i64,
 ) -> Result<Option<i64>, DbError> {
     use schema::weigh_record::dsl;
-    let Some(id) = open_record(conn, site_id, vehicle_id).await? else {
-        return Ok(None);
-    };
-    let held = dsl::weigh_record
-        .filter(dsl::id.eq(id).and(dsl::status.eq("WEIGHING")))
+    let open = open_record(conn, site_id, vehicle_id).await?;
+    let held: Option<i64> = dsl::weigh_record
+        .filter(dsl::id.eq_any(open).and(dsl::status.eq("WEIGHING")))
         .select(dsl::id)
         .for_no_key_update()
         .first(conn)
         .await
         .optional()?;
-    Ok(held)
+    lock_vehicle(conn, vehicle_id).await?;
+    if open_record(conn, site_id, vehicle_id).await? == held {
+        Ok(held)
+    } else {
+        Err(DbError::Overtaken)
+    }
 }
 
 /// No deadline, and none that waits to go on.

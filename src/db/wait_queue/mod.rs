@@ -30,7 +30,7 @@ pub use back::{Return, Skip};
 pub use call::{CallNext, CallStands, Called, Recall};
 pub use check_in::{CheckIn, Joined, NotJoined};
 pub use held::{Changed, Done, Refusal};
-pub(super) use held::{or_already_queued, vehicle_is_queued};
+pub(super) use held::{open_record, or_already_queued, vehicle_is_queued};
 pub(super) use leave::withdraw_from;
 pub use leave::{Cancel, ExpireCalls, PauseDeadlines, Sight};
 pub use line::{Entry, EntryById, EntryOf, Line, Lines};

@@ -44,13 +44,18 @@ pub fn take(record: &mut Record, vehicle: &Vehicle, pass: Pass, on_day: NaiveDat
         return Taken::Completed;
     }
     record.first = Some(pass);
-    if let Some(tare) = valid_tare(vehicle, on_day).filter(|tare| pass.weight - *tare >= min_net) {
+    if let Some(tare) = tare_of(vehicle, pass.weight, on_day, min_net) {
         complete(record, vehicle, pass.weight, tare, pass);
         Taken::Completed
     } else {
         record.status = RecordStatus::Weighing;
         Taken::First
     }
+}
+
+/// The registered tare with which this weight alone is a whole weighing.
+pub fn tare_of(vehicle: &Vehicle, weight: Kilograms, on_day: NaiveDate, min_net: Kilograms) -> Option<Kilograms> {
+    valid_tare(vehicle, on_day).filter(|tare| weight - *tare >= min_net)
 }
 
 /// The vehicle's registered tare, unless it has expired.

@@ -17,6 +17,7 @@ pub struct Wanted {
     pub cycles: BTreeSet<CycleId>,
     pub receipts: Vec<Receipt>,
     pub records: BTreeSet<i64>,
+    /// Vehicles for which a record is chosen or made: nobody else does that meanwhile.
     pub vehicles: BTreeSet<i64>,
     /// How many captures may be new.
     pub fresh_captures: usize,
