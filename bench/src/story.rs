@@ -99,7 +99,9 @@ fn capture(on_mono_ms: i64) -> Capture {
         on_mono_ms,
         raw: "53542c47532c31e42c3030303138333430206b670d0a".to_owned(),
         curve: (0..CURVE_POINTS).map(point).collect(),
+        curve_steps: Vec::new(),
     }
+    .in_steps()
 }
 
 #[cfg(test)]

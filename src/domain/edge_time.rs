@@ -257,6 +257,7 @@ mod tests {
             on_mono_ms: 46_000,
             raw: String::new(),
             curve: Vec::new(),
+            curve_steps: Vec::new(),
         });
         let moments = model.moments(&event, server("10:00:00"));
         assert_eq!((moments.at, moments.on), (server("09:59:50"), server("09:59:44.500")));

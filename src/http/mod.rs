@@ -177,6 +177,7 @@ fn routes(config: &mut ServiceConfig) {
                 .service(mobile::notifications::tell_fcm_token)
                 .service(weigh_records::list_records)
                 .service(weigh_records::show_record)
+                .service(weigh_records::curve::show_curve)
                 .service(weigh_records::void::void_record)
                 .service(weigh_records::correct::correct_record)
                 .service(captures::list_captures)

@@ -1,6 +1,7 @@
 //! `/weigh-records`: the weighings, by day, plate, driver and status.
 
 pub mod correct;
+pub mod curve;
 pub mod void;
 
 use actix_web::{get, web::Data};

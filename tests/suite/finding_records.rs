@@ -1,8 +1,8 @@
 //! Staff find weighings by day, plate, driver, station and status, however many there are.
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
-use crate::support::site::Site;
+use crate::support::site::{Clock, Site};
 
 /// Two trucks' records around one day: of 2026-01-25 the first, second and third are complete, the fifth is open.
 const RECORDS: &str = "
@@ -75,6 +75,41 @@ async fn records_are_found_by_plate_driver_station_and_status() {
         [2, 3, 1],
         "an empty field filters nothing"
     );
+}
+
+#[tokio::test]
+async fn a_record_shows_how_its_weights_settled() {
+    let site = Site::new().await;
+    let truck = site.untared_truck("34나5678").await;
+    let mut clock = Clock::now();
+    let mut record = Value::Null;
+    for kg in [25_000, 9_980] {
+        let capture = site.weigh(site.stations[0], kg, &mut clock).await;
+        site.leave(site.stations[0], &mut clock).await;
+        let assign = format!("/captures/{capture}/assign");
+        record = site.post(&assign, json!({ "vehicle_id": truck.vehicle })).await.done()["id"].clone();
+    }
+    let path = format!("/weigh-records/{record}/curve");
+    let curves = site.get(&path).await.done();
+    for (curve, kg) in curves.as_array().unwrap().iter().zip([25_000, 9_980]) {
+        let points = curve["points"].as_array().unwrap();
+        assert_eq!(points[0], json!({ "ms": 0, "weight": kg }));
+        assert_eq!(curve["weight"], kg);
+        assert!(
+            points
+                .windows(2)
+                .all(|pair| pair[0]["ms"].as_u64() < pair[1]["ms"].as_u64() && pair[1]["weight"] == kg),
+            "{curve}"
+        );
+    }
+    assert_eq!(curves.as_array().map(Vec::len), Some(2));
+    site.execute("UPDATE capture SET curve = NULL").await;
+    assert_eq!(
+        site.get(&path).await.done()[0]["points"],
+        Value::Null,
+        "erased after its time"
+    );
+    assert_eq!(site.get("/weigh-records/999999/curve").await.failure(), "404 NOT_FOUND");
 }
 
 #[tokio::test]

@@ -11,6 +11,7 @@ use weighbridge::db::migrate::{self, MIGRATIONS, MigrateError, Migrated};
 
 use crate::support::database::Database;
 
+const EPOCH: &str = "00000000-0000-0000-0000-000000000001";
 const SOON: Duration = Duration::from_secs(10);
 
 /// Everything that a migration could leave behind or forget.
@@ -66,6 +67,66 @@ async fn the_whole_schema_can_be_taken_back() {
         .revert_all_migrations(MIGRATIONS)
         .unwrap();
     assert_eq!(catalogue(&database).await, "");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn curves_become_differences_and_points_again_and_a_server_of_the_version_before_may_write_on() {
+    const POINTS: &str = r#"[[0, "600.00"], [100, "-0.05"], [100, "18340.50"], [250, "18340.00"]]"#;
+    const STEPS: &str = "[[0, 60000], [100, -60005], [0, 1834055], [150, -50]]";
+    let database = Database::new();
+    let connection = AsyncPgConnection::establish(database.url().expose_secret())
+        .await
+        .unwrap();
+    let mut harness = AsyncMigrationHarness::new(connection);
+    let reverted = |harness: &mut AsyncMigrationHarness<_>| {
+        while MigrationHarness::<Pg>::revert_last_migration(harness, MIGRATIONS)
+            .unwrap()
+            .to_string()
+            != "20261129030000"
+        {}
+    };
+    reverted(&mut harness);
+    let client = database.connect().await;
+    let kept = async || -> Vec<Option<String>> {
+        let rows = client
+            .query("SELECT curve::text FROM capture ORDER BY id", &[])
+            .await
+            .unwrap();
+        rows.iter().map(|row| row.get(0)).collect()
+    };
+    let insert = |curve: &str| {
+        format!(
+            "INSERT INTO edge_event (epoch, seq, edge_id, status) SELECT '{EPOCH}', count(*) + 1, 1, 'LOST' FROM edge_event;
+             INSERT INTO capture (station_id, cycle, epoch, seq, weight, captured_at, curve)
+             SELECT 1, gen_random_uuid(), '{EPOCH}', count(*), 18340, now(), {curve} FROM edge_event"
+        )
+    };
+    let yard = format!(
+        "INSERT INTO edge_gateway (id, name, site_id) VALUES (1, 'edge', 1);
+         INSERT INTO weigh_station (id, name, site_id, edge_id, indicator_type) VALUES (1, '1번', 1, 1, 'A');
+         INSERT INTO edge_epoch (epoch, edge_id) VALUES ('{EPOCH}', 1)"
+    );
+    client.batch_execute(&yard).await.unwrap();
+    for curve in [&format!("'{POINTS}'"), "'[]'", "NULL"] {
+        client.batch_execute(&insert(curve)).await.unwrap();
+    }
+    let before = kept().await;
+    assert_eq!(before[0].as_deref(), Some(POINTS));
+    harness.run_pending_migrations(MIGRATIONS).unwrap();
+    let mut expected = vec![Some(STEPS.to_owned()), Some("[]".to_owned()), None];
+    assert_eq!(kept().await, expected);
+    for curve in [POINTS, STEPS] {
+        client.batch_execute(&insert(&format!("'{curve}'"))).await.unwrap();
+        expected.push(Some(STEPS.to_owned()));
+    }
+    assert_eq!(kept().await, expected);
+    let changed = client
+        .batch_execute("UPDATE capture SET curve = '[[0, 1]]' WHERE id = 1")
+        .await;
+    assert!(changed.is_err(), "a curve is still only erased");
+    reverted(&mut harness);
+    let points = Some(POINTS.to_owned());
+    assert_eq!(kept().await, [&before[..], &[points.clone(), points]].concat());
 }
 
 #[tokio::test]

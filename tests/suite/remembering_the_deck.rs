@@ -89,6 +89,7 @@ impl Edge {
             on_mono_ms: self.on_mono_ms,
             raw: String::new(),
             curve: Vec::new(),
+            curve_steps: Vec::new(),
         };
         self.tells(Some(self.cycle), EventKind::Capture(capture)).await;
     }

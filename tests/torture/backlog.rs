@@ -106,6 +106,7 @@ fn draft(clock: &Clock, station_id: i64) -> Draft {
             on_mono_ms: at.mono_ms - 1000,
             raw: "0d0a".to_owned(),
             curve: Vec::new(),
+            curve_steps: Vec::new(),
         }),
     }
 }

@@ -10,7 +10,10 @@ use tokio_tungstenite::{
 };
 use uuid::Uuid;
 use weighbridge_edge::buffer::BufferFile;
-use weighbridge_protocol::link::Store;
+use weighbridge_protocol::link::{
+    EventBody, EventKind, Store,
+    curve::{self, Step},
+};
 
 use crate::{
     frame::Case,
@@ -58,6 +61,7 @@ async fn files_of_older_versions_go_on_and_other_versions_of_the_link_are_refuse
                 file.display()
             );
         }
+        assert!(curves_read_back(&world).await > 0, "{} holds no curve", file.display());
         case.did("older files", 1);
     }
     // Each is the newest connection by this key while it lasts.
@@ -77,6 +81,27 @@ async fn files_of_older_versions_go_on_and_other_versions_of_the_link_are_refuse
     drained(&world).await;
     world.stop().await;
     case.passed();
+}
+
+/// How many captures are kept with a curve that their edge wrote in full; each must be the same curve.
+async fn curves_read_back(world: &World) -> usize {
+    let captures = |column: &str| {
+        format!("SELECT epoch || ' ' || seq, {column}::text FROM capture JOIN edge_event USING (epoch, seq)")
+    };
+    let kept = world.pairs(&captures("curve")).await;
+    let mut in_full = 0;
+    for (name, body) in world.pairs(&captures("body")).await {
+        let body: EventBody = serde_json::from_str(&body).unwrap();
+        let EventKind::Capture(capture) = body.kind else {
+            panic!("{name} is no capture")
+        };
+        let steps: Vec<Step> = serde_json::from_str(&kept[&name]).unwrap();
+        if !capture.curve.is_empty() {
+            assert_eq!(curve::decode(&steps).as_ref(), Ok(&capture.curve), "{name}");
+            in_full += 1;
+        }
+    }
+    in_full
 }
 
 /// Every event of the edge's file, by its identity, with its hash.

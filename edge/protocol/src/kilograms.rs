@@ -32,6 +32,11 @@ impl Kilograms {
         Self(hundredths)
     }
 
+    /// The weight of `hundredths` × 0.01 kg, if one weight may be that: then its text reads back as the same.
+    pub fn in_range(hundredths: i64) -> Option<Self> {
+        (hundredths.unsigned_abs() <= LIMIT_HUNDREDTHS.unsigned_abs()).then_some(Self(hundredths))
+    }
+
     pub const fn from_whole(kilograms: i32) -> Self {
         Self(kilograms as i64 * 100)
     }

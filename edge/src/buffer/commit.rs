@@ -22,9 +22,10 @@ impl BufferFile {
         if drafts.iter().any(Draft::begins) && !self.has_room()? {
             return Err(BufferError::Full);
         }
+        let curves = self.curves;
         let (events, committed) = self.with_ballast(|file| {
             file.write(|transaction| {
-                let (events, committed) = events::append(transaction, drafts)?;
+                let (events, committed) = events::append(transaction, drafts, curves)?;
                 put_state(transaction, station_id, &scale.state_with(&committed))?;
                 note_indicator(transaction, station_id, drafts)?;
                 Ok((events, committed))

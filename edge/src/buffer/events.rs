@@ -3,7 +3,7 @@
 use rusqlite::{Connection, OptionalExtension, Transaction, params};
 use weighbridge_protocol::{
     Epoch,
-    link::{Committed, Draft, Event, EventId},
+    link::{Committed, Draft, Event, EventId, curve::CurveForm},
 };
 
 use super::{BufferError, BufferFile, file::epochs};
@@ -28,6 +28,7 @@ impl BufferFile {
 pub(super) fn append(
     transaction: &Transaction<'_>,
     drafts: &[Draft],
+    curves: CurveForm,
 ) -> Result<(Vec<Event>, Vec<Committed>), BufferError> {
     let open = epochs(transaction)?
         .pop()
@@ -36,7 +37,7 @@ pub(super) fn append(
     for (seq, draft) in (open.next_seq..).zip(drafts) {
         let (event, committed) =
             draft
-                .born(EventId { epoch: open.epoch, seq })
+                .born(EventId { epoch: open.epoch, seq }, curves)
                 .map_err(|_| BufferError::Unreadable {
                     what: "a body to be written",
                 })?;

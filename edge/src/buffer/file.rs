@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior, params};
 use uuid::Uuid;
-use weighbridge_protocol::Epoch;
+use weighbridge_protocol::{Epoch, link::curve::CurveForm};
 
 use super::{BufferError, NoSpace, ballast::Ballast, log::LogSpace, salvage, schema};
 
@@ -12,6 +12,8 @@ use super::{BufferError, NoSpace, ballast::Ballast, log::LogSpace, salvage, sche
 const FILE: &str = "buffer.db";
 /// Left beside the file by a process that met damage, so that the next one looks closely.
 const SUSPICION: &str = "check-at-next-start";
+/// Under which is kept whether the server reads a curve by differences.
+const CURVE_STEPS: &str = "curve_steps";
 
 /// The open buffer file: every event that this edge has committed and not yet let go, and where each cycle stands.
 #[derive(Debug)]
@@ -19,6 +21,7 @@ pub struct BufferFile {
     pub(super) connection: Connection,
     pub(super) directory: PathBuf,
     pub(super) ballast: Ballast,
+    pub(super) curves: CurveForm,
     // Goes after the connection.
     _log: LogSpace,
 }
@@ -86,7 +89,11 @@ impl BufferFile {
             connection,
             directory: directory.to_owned(),
             ballast: Ballast::of(directory),
+            curves: CurveForm::default(),
         };
+        if file.fact(CURVE_STEPS)?.as_deref() == Some("yes") {
+            file.curves = CurveForm::Steps;
+        }
         file.note_checked(boot)?;
         opened.is_new |= epochs(&file.connection)?.is_empty();
         if opened.is_new {
@@ -133,6 +140,17 @@ impl BufferFile {
     /// A single value that belongs to the file.
     pub fn fact(&self, key: &str) -> Result<Option<String>, BufferError> {
         fact(&self.connection, key)
+    }
+
+    /// Keeps how the server reads curves, so that they are written so also while it is away.
+    pub fn write_curves_as(&mut self, form: CurveForm) -> Result<(), BufferError> {
+        // Where there is no space to keep it, it holds for this process.
+        self.curves = form;
+        let word = match form {
+            CurveForm::Points => "no",
+            CurveForm::Steps => "yes",
+        };
+        self.set_fact(CURVE_STEPS, word)
     }
 
     pub fn set_fact(&mut self, key: &str, value: &str) -> Result<(), BufferError> {

@@ -180,6 +180,7 @@ impl Buffer {
     /// Keeps what holds also while the server is away. On a full disk that may wait: the link is what makes space.
     fn note(&mut self, welcome: &Welcome) {
         let noted = self.with_file(|file, _| {
+            file.write_curves_as(welcome.curve_form())?;
             file.set_fact(EDGE_NAME, &serde_json::to_string(&welcome.edge).unwrap_or_default())?;
             for station in &welcome.stations {
                 file.keep_settings(station.station_id, &station.capture)?;

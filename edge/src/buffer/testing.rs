@@ -44,6 +44,7 @@ pub(crate) fn capture(file: &mut BufferFile) -> Result<EventId, BufferError> {
             curve: (0..20)
                 .map(|n| CurvePoint(n * 100, Kilograms::from_whole(18_000)))
                 .collect(),
+            curve_steps: Vec::new(),
         }),
     };
     let scale = Scale::new(CaptureSettings::default(), BOOT);

@@ -231,6 +231,7 @@ fn commit_capture(file: &mut BufferFile, cycle: u128) -> Result<(), BufferError>
             on_mono_ms: 0,
             raw: "00".repeat(9000),
             curve: Vec::new(),
+            curve_steps: Vec::new(),
         }),
     };
     let scale = Scale::new(CaptureSettings::default(), clock.boot());

@@ -73,3 +73,50 @@ fn live_weights_reach_the_server_with_the_decks_state() {
         (newest.weight == Some(Kilograms::from_whole(18_340)) && state == "captured").then_some(())
     });
 }
+
+#[test]
+fn a_curve_goes_by_differences_to_a_server_that_reads_them_and_in_full_to_an_older_one() {
+    let server = Server::new();
+    let site = Site::new().linked_to(&server);
+    let edge = site.start();
+    site.until_linked();
+    let weigh = |count: usize| {
+        site.deck.weighs(18_340);
+        let capture = server.until_captures(count).remove(count - 1);
+        site.deck.weighs(0);
+        site.until_deck_is("empty");
+        curve_of(&capture.kind)
+    };
+    let (points, steps) = weigh(1);
+    assert!(points > 1 && steps == 0, "{points} points, {steps} steps");
+
+    server.change(|state| state.reads_steps = true);
+    server.cut();
+    eventually("a hello", || {
+        server.change(|state| (state.hellos.len() == 2).then_some(()))
+    });
+    site.until_linked();
+    let (points, steps) = weigh(2);
+    assert!(points == 0 && steps > 1, "{points} points, {steps} steps");
+
+    // It is remembered over a restart without a server.
+    site.until_all_acknowledged();
+    assert_eq!(edge.end(), 0);
+    server.change(|state| state.refuses = true);
+    let edge = site.start();
+    site.deck.weighs(18_340);
+    edge.until_committed(1);
+    assert_eq!(edge.end(), 0);
+    let kinds = site.events().into_iter().map(|event| event.kind);
+    let (points, steps) = curve_of(&kinds.filter(|kind| kind.name() == "capture").last().unwrap());
+    assert!(points == 0 && steps > 1, "{points} points, {steps} steps");
+}
+
+/// How many points and steps a capture has.
+#[track_caller]
+fn curve_of(kind: &EventKind) -> (usize, usize) {
+    match kind {
+        EventKind::Capture(capture) => (capture.curve.len(), capture.curve_steps.len()),
+        other => panic!("{other:?}"),
+    }
+}

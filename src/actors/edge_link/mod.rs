@@ -285,6 +285,7 @@ impl EdgeLink {
                 events: WINDOW_EVENTS,
                 bytes: WINDOW_BYTES,
             },
+            curve_steps: true,
         };
         info!(edge.id = edge_id, "edge {edge_id} is linked");
         if !linked.clock.is_prompt() {

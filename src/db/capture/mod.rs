@@ -2,10 +2,12 @@
 //!
 //! - [`list`]: which there are
 //! - [`assign`]: a capture becomes a vehicle's weighing, by hand
+//! - [`curve`]: how a weight settled
 //! - [`dismiss`]: a capture was nothing, for a reason
 //! - [`rejected`]: events that were wrong in themselves, and what can still be made of them
 
 pub mod assign;
+pub mod curve;
 pub mod dismiss;
 pub mod list;
 pub mod rejected;
@@ -13,6 +15,7 @@ pub mod rejected;
 use weighbridge_protocol::Epoch;
 
 pub use assign::{Assign, Decision};
+pub use curve::{CaptureCurve, CurvesOf};
 pub use dismiss::Dismiss;
 pub use list::{CaptureItem, CaptureNamed, CapturesIn, State};
 

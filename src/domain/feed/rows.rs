@@ -76,6 +76,7 @@ impl Rows {
     pub fn event(&mut self, reading: &FeedReading, cycle: Option<CycleId>, kind: EventKind) -> EventId {
         self.last_seq += 1;
         let (epoch, seq, mono_ms) = (self.epoch, self.last_seq, reading.mono_ms());
+        let kind = kind.in_steps();
         let (name, weight, on_ms) = match &kind {
             EventKind::Capture(capture) => (kind.name(), Some(capture.weight), capture.on_mono_ms),
             other => (other.name(), None, mono_ms),

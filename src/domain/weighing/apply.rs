@@ -154,7 +154,8 @@ fn evidence(arrival: &Arrival<'_>, capture: &Capture) -> Evidence {
         gap: capture.gap,
         doubtful: arrival.moments.doubtful,
         raw: capture.raw.clone(),
-        curve: json!(capture.curve),
+        // What is no curve was refused before, so there are steps.
+        curve: json!(capture.steps().unwrap_or_default()),
         receipt: None,
         on_at: arrival.moments.on,
         captured_at: arrival.moments.at,

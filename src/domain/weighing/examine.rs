@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 use weighbridge_protocol::{
     Kilograms,
-    link::{Event, EventBody, EventKind, limits::MOST_BODY_BYTES},
+    link::{Event, EventBody, EventKind, curve::CurveError, limits::MOST_BODY_BYTES},
 };
 
 /// No truck scale weighs more.
@@ -24,6 +24,8 @@ pub enum Reason {
     ImpossibleWeight(Kilograms),
     #[error("the raw frame is no hex text")]
     RawFrame,
+    #[error("{0}")]
+    Curve(#[from] CurveError),
     #[error("station {0} does not exist")]
     UnknownStation(i64),
     #[error("station {0} belongs to another edge")]
@@ -51,6 +53,7 @@ pub fn examine(event: &Event) -> Result<EventBody, Reason> {
         if !capture.raw.bytes().all(|byte| byte.is_ascii_hexdigit()) {
             return Err(Reason::RawFrame);
         }
+        capture.steps()?;
     }
     Ok(body)
 }
@@ -65,7 +68,10 @@ pub struct Examined {
 
 #[cfg(test)]
 mod tests {
-    use weighbridge_protocol::{Epoch, link::event::sha256_hex};
+    use weighbridge_protocol::{
+        Epoch,
+        link::{event::sha256_hex, limits::MOST_CURVE_POINTS},
+    };
 
     use super::*;
 
@@ -101,6 +107,23 @@ mod tests {
             "a capture without a cycle",
         );
         check(&GOOD.replace("0d0a", "0d0z"), "the raw frame");
+        let curve = |curve: &str| GOOD.replace("\"curve\":[]", curve);
+        check(&curve(r#""curve_steps":[[0,60000],[100,-1]]"#), "capture");
+        check(
+            &curve(r#""curve_steps":[[0,60000],[-100,0]]"#),
+            "CURVE_BACKWARDS: point 2",
+        );
+        check(
+            &curve(r#""curve_steps":[[0,0],[0,9223372036854775807]]"#),
+            "CURVE_OUT_OF_RANGE: point 2",
+        );
+        check(&curve(r#""curve":[[0,"1.00"]],"curve_steps":[[0,100]]"#), "CURVE_TWICE");
+        check(
+            &curve(r#""curve_steps":[[0,100.0]]"#),
+            "the body cannot be read: invalid type: floating point",
+        );
+        let long = format!(r#""curve_steps":[{}[0,0]]"#, "[0,0],".repeat(MOST_CURVE_POINTS));
+        check(&curve(&long), "CURVE_TOO_LONG: the curve has 601 points");
         check(&format!("{GOOD}{}", " ".repeat(MOST_BODY_BYTES)), "the body is");
     }
 }

@@ -216,6 +216,7 @@ pub struct Evidence {
     pub gap: bool,
     pub doubtful: bool,
     pub raw: String,
+    /// By differences, as [`weighbridge_protocol::link::curve`] writes them.
     pub curve: serde_json::Value,
     /// What the edge was told of it before a restore, where that could not be brought back.
     pub receipt: Option<Receipt>,

@@ -84,6 +84,7 @@ impl Edge {
             on_mono_ms: clock().mono_ms,
             raw: "0d0a".into(),
             curve: Vec::new(),
+            curve_steps: Vec::new(),
         };
         let left = EventKind::VehicleOff {
             captured: true,

@@ -194,6 +194,7 @@ impl Yard {
             on_mono_ms: mono_ms,
             raw: "0d0a".into(),
             curve: Vec::new(),
+            curve_steps: Vec::new(),
         };
         let kinds = [
             EventKind::VehicleOn {},

@@ -163,6 +163,7 @@ impl Gateway {
             on_mono_ms: at.mono_ms,
             raw: "0d0a".to_owned(),
             curve: Vec::new(),
+            curve_steps: Vec::new(),
         };
         let off = EventKind::VehicleOff {
             captured: true,

@@ -1,6 +1,7 @@
 //! An event that has no identity yet, and how it gets one.
 
 use super::{
+    curve::CurveForm,
     event::{CurvePoint, Event, EventBody, EventKind, sha256_hex},
     limits::MOST_BODY_BYTES,
     messages::EdgeClock,
@@ -31,11 +32,11 @@ impl Draft {
         matches!(self.kind, EventKind::VehicleOn {} | EventKind::Capture(_))
     }
 
-    /// The event under its identity, as it is stored and sent, and as it is told.
+    /// The event under its identity, as it is stored and sent (a curve in this `form`), and as it is told.
     ///
     /// # Errors
     /// If the body cannot be written as JSON.
-    pub fn born(&self, id: EventId) -> Result<(Event, Committed), serde_json::Error> {
+    pub fn born(&self, id: EventId, form: CurveForm) -> Result<(Event, Committed), serde_json::Error> {
         let body = EventBody {
             epoch: id.epoch,
             seq: id.seq,
@@ -46,7 +47,7 @@ impl Draft {
             boot: self.at.boot,
             kind: self.kind.clone(),
         };
-        let event = as_event(&body)?;
+        let event = as_event(&body, form)?;
         let committed = Committed {
             id,
             cycle: body.cycle,
@@ -57,8 +58,8 @@ impl Draft {
 }
 
 /// The text and hash of a body. A curve that would make it too long is thinned to every second point.
-fn as_event(body: &EventBody) -> Result<Event, serde_json::Error> {
-    let mut text = serde_json::to_string(body)?;
+fn as_event(body: &EventBody, form: CurveForm) -> Result<Event, serde_json::Error> {
+    let mut text = written(body.clone(), form)?;
     if text.len() > MOST_BODY_BYTES {
         let mut thinner = body.clone();
         while text.len() > MOST_BODY_BYTES
@@ -66,7 +67,7 @@ fn as_event(body: &EventBody) -> Result<Event, serde_json::Error> {
             && capture.curve.len() > 1
         {
             capture.curve = capture.curve.iter().step_by(2).copied().collect::<Vec<CurvePoint>>();
-            text = serde_json::to_string(&thinner)?;
+            text = written(thinner.clone(), form)?;
         }
     }
     Ok(Event {
@@ -76,4 +77,11 @@ fn as_event(body: &EventBody) -> Result<Event, serde_json::Error> {
         body: text,
         receipt: None,
     })
+}
+
+fn written(mut body: EventBody, form: CurveForm) -> Result<String, serde_json::Error> {
+    if form == CurveForm::Steps {
+        body.kind = body.kind.in_steps();
+    }
+    serde_json::to_string(&body)
 }

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
+use super::curve::{self, CurveError, Step};
 use crate::{CycleId, Epoch, Kilograms};
 
 /// What an edge commits to its buffer, and what the server stores exactly once. Carried as text (see [`Event`]).
@@ -72,6 +73,15 @@ impl EventKind {
             Self::IndicatorDown {} => "indicator_down",
         }
     }
+
+    /// The same, the curve of a capture by differences.
+    #[must_use]
+    pub fn in_steps(self) -> Self {
+        match self {
+            Self::Capture(capture) => Self::Capture(capture.in_steps()),
+            other => other,
+        }
+    }
 }
 
 /// A stable weight that was taken while a vehicle stood.
@@ -85,8 +95,45 @@ pub struct Capture {
     pub on_mono_ms: i64,
     /// The frame that settled it, in lower-case hex.
     pub raw: String,
-    /// The weights since the truck drove on.
+    /// The weights since the truck drove on, in full or, then empty, as `curve_steps`. It always stands there: a server that
+    /// knows no steps takes the weight, and keeps the steps in the event's text.
+    #[serde(default)]
     pub curve: Vec<CurvePoint>,
+    /// The same by differences.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub curve_steps: Vec<Step>,
+}
+
+impl Capture {
+    /// The curve by differences, in whichever form it came.
+    ///
+    /// # Errors
+    /// If it is no curve.
+    pub fn steps(&self) -> Result<Vec<Step>, CurveError> {
+        if !self.curve.is_empty() && !self.curve_steps.is_empty() {
+            return Err(CurveError::Twice);
+        }
+        let steps = if self.curve_steps.is_empty() {
+            curve::encode(&self.curve)
+        } else {
+            self.curve_steps.clone()
+        };
+        curve::decode(&steps).map(|_| steps)
+    }
+
+    /// The same capture, its curve by differences; in full where that would not read back as it is.
+    #[must_use]
+    pub fn in_steps(self) -> Self {
+        let steps = curve::encode(&self.curve);
+        if curve::decode(&steps).as_ref() != Ok(&self.curve) {
+            return self;
+        }
+        Self {
+            curve: Vec::new(),
+            curve_steps: steps,
+            ..self
+        }
+    }
 }
 
 /// `[milliseconds since vehicle-on, weight]`.
@@ -181,6 +228,7 @@ mod tests {
                 on_mono_ms: 10,
                 raw: "0d0a".into(),
                 curve: vec![CurvePoint(0, Kilograms::from_whole(600))],
+                curve_steps: Vec::new(),
             }),
             EventKind::VehicleOn {},
             EventKind::VehicleOff {
@@ -207,9 +255,34 @@ mod tests {
             on_mono_ms: 10,
             raw: "0d0a".into(),
             curve: vec![CurvePoint(0, Kilograms::from_whole(600))],
+            curve_steps: Vec::new(),
         };
         expect_test::expect![[r#"{"epoch":"00000000000000000000000000000001","seq":7,"station_id":2,"cycle":"00000000000000000000000000000003","at":"2026-01-25T14:30:00+09:00","mono_ms":1000,"boot":"00000000-0000-0000-0000-000000000000","kind":"capture","payload":{"weight":"18340.00","on_mono_ms":10,"raw":"0d0a","curve":[[0,"600.00"]]}}"#]]
-            .assert_eq(&serde_json::to_string(&body(EventKind::Capture(capture))).unwrap());
+            .assert_eq(&serde_json::to_string(&body(EventKind::Capture(capture.clone()))).unwrap());
+        let by_steps = serde_json::to_string(&body(EventKind::Capture(capture.in_steps()))).unwrap();
+        assert!(
+            by_steps.ends_with(r#""raw":"0d0a","curve":[],"curve_steps":[[0,60000]]}}"#),
+            "{by_steps}"
+        );
+    }
+
+    #[test]
+    fn a_curve_that_would_not_read_back_is_written_in_full_and_is_no_curve_for_the_server() {
+        let capture = Capture {
+            weight: Kilograms::from_whole(18_340),
+            gap: false,
+            on_mono_ms: 10,
+            raw: String::new(),
+            curve: vec![CurvePoint(100, Kilograms::ZERO), CurvePoint(0, Kilograms::ZERO)],
+            curve_steps: Vec::new(),
+        };
+        assert_eq!(capture.clone().in_steps(), capture);
+        assert_eq!(capture.steps(), Err(CurveError::Backwards(2)));
+        let twice = Capture {
+            curve_steps: vec![Step(0, 0)],
+            ..capture
+        };
+        assert_eq!(twice.steps(), Err(CurveError::Twice));
     }
 
     #[test]

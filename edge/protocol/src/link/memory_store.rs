@@ -6,6 +6,7 @@ use std::{
 };
 
 use super::{
+    curve::CurveForm,
     draft::{Committed, Draft},
     event::{Event, EventBody, sha256_hex},
     messages::{NumberedReceipt, SeqRange},
@@ -34,6 +35,7 @@ pub struct MemoryStore {
     rows: BTreeMap<EventId, Row>,
     aside: BTreeSet<EventId>,
     stations: BTreeMap<i64, CycleState>,
+    curves: CurveForm,
 }
 
 impl MemoryStore {
@@ -45,7 +47,13 @@ impl MemoryStore {
             rows: BTreeMap::new(),
             aside: BTreeSet::new(),
             stations: BTreeMap::new(),
+            curves: CurveForm::default(),
         }
+    }
+
+    /// How curves are written from now on.
+    pub const fn write_curves_as(&mut self, form: CurveForm) {
+        self.curves = form;
     }
 
     /// Appends an event to the open epoch; `make` gets its identity.
@@ -84,7 +92,7 @@ impl MemoryStore {
         let mut born = Vec::with_capacity(drafts.len());
         for (seq, draft) in (self.open.next_seq..).zip(drafts) {
             let epoch = self.open.epoch;
-            born.push(draft.born(EventId { epoch, seq })?);
+            born.push(draft.born(EventId { epoch, seq }, self.curves)?);
         }
         let (events, committed): (Vec<Event>, Vec<Committed>) = born.into_iter().unzip();
         for event in events {

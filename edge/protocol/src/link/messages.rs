@@ -7,7 +7,10 @@ use chrono::{DateTime, FixedOffset};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::event::{Event, Receipt};
+use super::{
+    curve::CurveForm,
+    event::{Event, Receipt},
+};
 use crate::{Epoch, Kilograms, LinkSession, scale::CaptureOverrides};
 
 /// What an edge says.
@@ -163,6 +166,20 @@ pub struct Welcome {
     pub unknown: Vec<i64>,
     pub server_time: DateTime<FixedOffset>,
     pub window: Window,
+    /// Whether this server reads a curve by differences. An older one does not say, and gets it in full.
+    #[serde(default)]
+    pub curve_steps: bool,
+}
+
+impl Welcome {
+    /// How curves are to be written from now on.
+    pub const fn curve_form(&self) -> CurveForm {
+        if self.curve_steps {
+            CurveForm::Steps
+        } else {
+            CurveForm::Points
+        }
+    }
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

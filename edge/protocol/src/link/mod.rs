@@ -2,6 +2,7 @@
 //!
 //! - [`messages`]: what travels, as JSON text messages tagged by `type`
 //! - [`event`]: what an edge keeps and sends for ever under one identity
+//! - [`curve`]: how the weight settled, by differences
 //! - [`draft`]: an event that has no identity yet, and how it gets one
 //! - [`row`]: what an edge's file keeps of an event
 //! - [`store`]: what the sending side needs of that file; [`MemoryStore`] keeps one in memory
@@ -12,6 +13,7 @@
 //! - [`limits`]: sizes, times and close codes that both ends must agree on
 
 pub mod acks;
+pub mod curve;
 pub mod draft;
 pub mod event;
 pub mod limits;

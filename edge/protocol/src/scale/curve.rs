@@ -63,7 +63,13 @@ impl Curve {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
+    use crate::{
+        CycleId, Epoch,
+        link::{Draft, EventBody, EventId, EventKind, curve, curve::CurveForm, event::Capture, messages::EdgeClock},
+    };
 
     fn curve_of(length: i32) -> Vec<CurvePoint> {
         let mut curve = Curve::default();
@@ -97,6 +103,99 @@ mod tests {
                 points.windows(2).all(|pair| pair[0].0 < pair[1].0),
                 "{length}: out of order"
             );
+        }
+    }
+
+    /// A truck of 18,340 kg that drives on and rocks to rest, at ten readings a second and divisions of 20 kg.
+    fn rocking(readings: u32) -> Vec<CurvePoint> {
+        let mut curve = Curve::default();
+        for n in 0..readings {
+            let calm = (18_340 * i32::try_from(n.min(20) + 8).unwrap() / 28).min(18_340);
+            let swing = if n % 4 < 2 { 1 } else { -1 } * 400 / i32::try_from(n + 1).unwrap();
+            curve.push(
+                i64::from(n * 100 + n % 3),
+                Kilograms::from_whole((calm + swing) / 20 * 20),
+            );
+        }
+        curve.points()
+    }
+
+    #[test]
+    fn by_differences_a_curve_takes_half_the_bytes() {
+        let sizes = [80, 300, 599].map(|readings| {
+            let points = rocking(readings);
+            let steps = serde_json::to_string(&curve::encode(&points)).unwrap();
+            format!(
+                "{readings} readings: {} and {}",
+                serde_json::to_string(&points).unwrap().len(),
+                steps.len()
+            )
+        });
+        expect_test::expect!["80 readings: 1421 and 800; 300 readings: 5581 and 2872; 599 readings: 11262 and 5342"]
+            .assert_eq(&sizes.join("; "));
+    }
+
+    /// What an indicator may show, as text, with any decimals and below zero.
+    fn weights() -> impl Strategy<Value = Kilograms> {
+        let text = prop_oneof![
+            "-?[0-9]{1,5}",
+            "-?[0-9]{1,6}\\.[0-9]",
+            "-?[0-9]{1,8}\\.[0-9]{2}",
+            "1[78][0-9]{2}0",
+        ];
+        text.prop_map(|text| text.parse().unwrap())
+    }
+
+    /// A curve as a scale makes it, of as many readings as a truck may stand for; the clock stands still at times, and leaps.
+    fn curves() -> impl Strategy<Value = Vec<CurvePoint>> {
+        let ms = prop_oneof![Just(0_i64), Just(100), 0..400_i64, 0..100_000_000_i64];
+        let readings = prop_oneof![
+            prop::collection::vec((ms.clone(), weights()), 0..20),
+            prop::collection::vec((ms, weights()), 550..2_500),
+        ];
+        (-500..500_i64, readings).prop_map(|(mut at, readings)| {
+            let mut curve = Curve::default();
+            for (ms, weight) in readings {
+                at += ms;
+                curve.push(at, weight);
+            }
+            curve.points()
+        })
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(64))]
+
+        #[test]
+        fn any_curve_of_a_scale_is_the_same_bit_for_bit_after_its_steps_were_written_and_read(points in curves()) {
+            let steps = serde_json::to_string(&curve::encode(&points)).unwrap();
+            let read = curve::decode(&serde_json::from_str::<Vec<curve::Step>>(&steps).unwrap()).unwrap();
+            prop_assert_eq!(serde_json::to_string(&read).unwrap(), serde_json::to_string(&points).unwrap());
+        }
+
+        #[test]
+        fn an_event_carries_any_curve_of_a_scale_in_either_form(points in curves(), form in prop_oneof![Just(CurveForm::Points), Just(CurveForm::Steps)]) {
+            let capture = Capture {
+                weight: Kilograms::from_whole(18_340),
+                gap: false,
+                on_mono_ms: 0,
+                raw: "0d0a".into(),
+                curve: points.clone(),
+                curve_steps: Vec::new(),
+            };
+            let draft = Draft {
+                station_id: 1,
+                cycle: Some(CycleId::from_bits(1)),
+                at: EdgeClock { wall: chrono::DateTime::default(), mono_ms: 0, boot: uuid::Uuid::nil() },
+                kind: EventKind::Capture(capture),
+            };
+            let id = EventId { epoch: Epoch::from_bits(1), seq: 1 };
+            let (event, committed) = draft.born(id, form).unwrap();
+            prop_assert_eq!(&committed.kind, &draft.kind);
+            let body: EventBody = serde_json::from_str(&event.body).unwrap();
+            let EventKind::Capture(capture) = body.kind else { unreachable!() };
+            prop_assert_eq!(capture.curve_steps.is_empty(), points.is_empty() || form == CurveForm::Points);
+            prop_assert_eq!(curve::decode(&capture.steps().unwrap()).unwrap(), points);
         }
     }
 }

@@ -80,6 +80,7 @@ impl ScaleEvent {
                 on_mono_ms: settled.on_mono_ms,
                 raw: hex(&settled.raw),
                 curve: settled.curve.clone(),
+                curve_steps: Vec::new(),
             }),
             Self::Moved { weight, .. } => EventKind::Moved { weight: *weight },
             Self::VehicleOff { captured, inferred, .. } => EventKind::VehicleOff {

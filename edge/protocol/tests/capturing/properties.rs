@@ -3,7 +3,11 @@
 use proptest::prelude::*;
 use weighbridge_protocol::{
     CycleId, Epoch, Kilograms,
-    link::{EventId, event::CurvePoint},
+    link::{
+        EventId,
+        curve::{self, Step},
+        event::CurvePoint,
+    },
     reading::Reading,
     scale::{CaptureSettings, Scale, ScaleEvent, Settled},
 };
@@ -96,8 +100,9 @@ proptest! {
         let Some(first) = course.iter().find_map(|kg| settled(&edge.shows(*kg)).cloned()) else {
             return Ok(());
         };
-        let text = serde_json::to_string(&first.curve).unwrap();
-        let read: Vec<CurvePoint> = serde_json::from_str(&text).unwrap();
+        let text = serde_json::to_string(&curve::encode(&first.curve)).unwrap();
+        let steps: Vec<Step> = serde_json::from_str(&text).unwrap();
+        let read = curve::decode(&steps).unwrap();
         prop_assert_eq!(&read, &first.curve);
         let mut scale = fresh_scale();
         let mut replayed = None;

@@ -62,6 +62,8 @@ pub struct State {
     pub swallows_acks: bool,
     /// Adds this to what `welcome` says of the open epoch.
     pub has_more: i64,
+    /// Says in `welcome` that it reads a curve by differences.
+    pub reads_steps: bool,
     pub capture: CaptureOverrides,
     pub board: Option<String>,
     pub lamp: Option<Lamp>,
@@ -299,6 +301,7 @@ fn welcome(hello: &Hello, state: &State, have: &mut BTreeMap<Epoch, i64>) -> Wel
             events: 64,
             bytes: 262_144,
         },
+        curve_steps: state.reads_steps,
     }
 }
 

@@ -139,6 +139,7 @@ impl Yard {
             on_mono_ms: on * 1000,
             raw: String::new(),
             curve: Vec::new(),
+            curve_steps: Vec::new(),
         };
         self.event(on, at, Some(on), EventKind::Capture(capture))
     }

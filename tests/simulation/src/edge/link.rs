@@ -181,6 +181,7 @@ impl World {
                     self.write_acks(edge, None, chance);
                     self.welcomed(edge);
                     let file = &mut self.edges[edge].file;
+                    file.store.write_curves_as(welcome.curve_form());
                     file.heard
                         .extend(welcome.have.iter().map(|(epoch, have)| (*epoch, *have)));
                     self.with_sender(edge, chance, &welcome.have, |sender, seen, epoch| {

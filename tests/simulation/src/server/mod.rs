@@ -149,6 +149,8 @@ impl World {
             unknown: Vec::new(),
             server_time: now.fixed_offset(),
             window,
+            // Servers of two versions take turns.
+            curve_steps: session.bits() & 1 == 0,
         };
         if let Some(socket) = self.sockets.get_mut(&key) {
             socket.link = Some(link);

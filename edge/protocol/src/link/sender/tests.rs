@@ -50,6 +50,7 @@ fn welcome(have: &[(Epoch, i64)], events: usize, bytes: usize) -> Welcome {
         unknown: Vec::new(),
         server_time: chrono::DateTime::default(),
         window: Window { events, bytes },
+        curve_steps: true,
     }
 }
 
