@@ -286,7 +286,7 @@ mod tests {
         /// Reads all of it at its pace; a wake takes `lag`.
         fn read_at_pace(mut self, lag: Duration) -> Seen {
             let (mut pace, mut seen) = (Pace::new(BYTE), Seen::default());
-            let mut now = self.bytes[0] - PERIOD;
+            let mut now = self.bytes[0].checked_sub(PERIOD).unwrap();
             while let Some(next) = self.bytes.get(self.read) {
                 let woken = match pace.wait() {
                     Wait::Byte => *next,
