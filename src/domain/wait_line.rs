@@ -156,7 +156,7 @@ mod tests {
     #[test]
     fn who_joins_stands_behind_whoever_was_moved_to_the_end() {
         let mut line = vec![waiting(1, 1.0), waiting(2, 2.0), waiting(3, 3.0)];
-        assert_eq!(tail(&line, 4.0), 4.0);
+        assert_eq!(Spot::At(tail(&line, 4.0)), Spot::At(4.0));
         for id in [1, 2] {
             let last = line.last().unwrap().id;
             let Some(Spot::At(place)) = behind(&line, last) else {
@@ -166,7 +166,7 @@ mod tests {
             line.push(waiting(id, place));
         }
         assert!(tail(&line, 4.0) > line.last().unwrap().position);
-        assert_eq!(tail(&[], 4.0), 4.0);
+        assert_eq!(Spot::At(tail(&[], 4.0)), Spot::At(4.0));
     }
 
     #[test]

@@ -154,8 +154,8 @@ impl CorrectRecord {
             first_record_id: first.record_id,
             first_slip,
         };
-        let named = names::of_completed(conn, &held.loaded.ledger).await?;
-        let names = named.get(&record_id).cloned().unwrap_or_default();
+        let completed = names::of_completed(conn, &held.loaded.ledger).await?;
+        let names = completed.get(&record_id).cloned().unwrap_or_default();
         outbox::enqueue(conn, &correction(record_id, after, &names, origin, &before)).await
     }
 
