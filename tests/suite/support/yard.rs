@@ -133,7 +133,7 @@ impl Yard {
         };
         match self.run(greet).await {
             Greeting::Welcome(welcomed) => *welcomed,
-            refused => panic!("{refused:?}"),
+            refused @ Greeting::Forbidden { .. } => panic!("{refused:?}"),
         }
     }
 
