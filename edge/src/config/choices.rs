@@ -9,9 +9,10 @@ use super::nearest;
 use crate::port::PortAddress;
 
 /// The keys about capturing, for whoever mistypes one.
-const CAPTURE_KEYS: [&str; 10] = [
+const CAPTURE_KEYS: [&str; 11] = [
     "min_weight_kg",
     "rearm_below_kg",
+    "leave_ms",
     "dwell_ms",
     "tolerance_kg",
     "require_stable_flag",

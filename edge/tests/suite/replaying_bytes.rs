@@ -67,9 +67,9 @@ fn the_capture_logic_tells_its_events_with_their_times() {
         ],
         &bytes,
     );
-    let expected = r#"{"t_ms":500,"event":"vehicle_on","kg":"18340.00"}
+    let expected = r#"{"t_ms":600,"event":"vehicle_on","kg":"18340.00"}
 {"t_ms":1000,"event":"settled","kg":"18340.00"}
-{"t_ms":1500,"event":"vehicle_off","kg":"0.00"}
+{"t_ms":1900,"event":"vehicle_off","kg":"0.00"}
 "#;
     assert_eq!(String::from_utf8(output.stdout).unwrap(), expected);
 }

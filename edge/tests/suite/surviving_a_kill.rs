@@ -27,6 +27,7 @@ fn an_edge_killed_at_any_instant_of_a_cycle_weighs_the_truck_once() {
         expected.push((Kilograms::from_whole(kg), false));
         let edge = site.start();
         site.until_linked();
+        site.until_deck_is("empty");
         site.deck.weighs(kg);
         sleep(Duration::from_millis(12) * instant.unsigned_abs());
         edge.kill();
@@ -57,6 +58,7 @@ fn another_truck_after_an_outage_is_a_weighing_of_its_own_that_completes_nothing
     let site = Site::new().linked_to(&server).with_board(&board);
     let edge = site.start();
     site.until_linked();
+    site.until_deck_is("empty");
     site.deck.weighs(18_340);
     edge.until_committed(1);
     board.until_shows("저장 18340 kg");
@@ -101,6 +103,7 @@ fn after_a_long_outage_the_same_weight_may_be_another_truck() {
     let site = Site::new().linked_to(&server).with_option("gap_same_ms = 200");
     let edge = site.start();
     site.until_linked();
+    site.until_deck_is("empty");
     site.deck.weighs(18_340);
     edge.until_committed(1);
     edge.kill();

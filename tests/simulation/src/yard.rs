@@ -14,6 +14,9 @@ use crate::{
 
 /// Trucks take longer than `gap_same_ms` to change places.
 const SWAP_MS: i64 = 35_000;
+/// So many readings in a row say that a truck has left, and that one has come.
+const LOOKS_EMPTY: usize = 6;
+const LOOKS_LOADED: usize = 2;
 
 /// A truck's one stay on a deck.
 #[derive(Clone, Copy, Debug)]
@@ -118,7 +121,7 @@ impl World {
             line.pop_front();
         }
         // Whoever reads the deck saw it empty.
-        self.everybody_looks(station, 1);
+        self.everybody_looks(station, LOOKS_EMPTY);
         for _ in 0..4 {
             self.gateway_sees(station, 0);
             self.now += SWAP_MS / 4;
@@ -141,10 +144,12 @@ impl World {
         });
         for edge in 0..self.edges.len() {
             if self.edges[edge].station == station && self.edges[edge].has_looked() {
-                self.look_at_deck(edge, 1, None);
+                self.look_at_deck(edge, LOOKS_LOADED, None);
             }
         }
-        self.gateway_sees(station, stay.kg);
+        for _ in 0..LOOKS_LOADED {
+            self.gateway_sees(station, stay.kg);
+        }
     }
 
     fn everybody_looks(&mut self, station: i64, readings: usize) {
@@ -177,7 +182,7 @@ impl World {
         for edge in 0..self.edges.len() {
             let at = &self.edges[edge];
             if at.station == station && at.process.is_some() && !at.has_looked() {
-                self.look_at_deck(edge, 1, None);
+                self.look_at_deck(edge, LOOKS_LOADED, None);
             }
         }
         self.yard.decks.insert(station, None);

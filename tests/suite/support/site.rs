@@ -53,7 +53,7 @@ impl Site {
         for number in 1..=count {
             let station = json!({
                 "name": format!("{number}번 계량대"), "indicator_type": "CAS", "calling": "MANUAL", "capacity": 60_000,
-                "capture": { "dwell_ms": 100 },
+                "capture": { "dwell_ms": 100, "leave_ms": 0 },
             });
             stations.push(post("/stations", station).await["id"].as_i64().unwrap());
         }

@@ -3,6 +3,7 @@
 use uuid::Uuid;
 
 use super::{
+    absence::Absence,
     curve::Curve,
     cycle_state::{CycleState, Deck, Moment, Outage},
     deck::Turn,
@@ -37,6 +38,12 @@ pub struct Scale {
     pub(super) doubtful: bool,
     pub(super) window: Window,
     pub(super) curve: Curve,
+    /// One reading has shown a vehicle on an empty deck; a second one makes it drive on.
+    pub(super) arriving: bool,
+    /// The deck seems empty, and it is not certain yet that the vehicle has left.
+    pub(super) absence: Option<Absence>,
+    /// When something was last seen on the deck; none since the deck was out of sight.
+    pub(super) loaded_ms: Option<i64>,
     /// When the vehicle on the deck drove on or was first seen.
     pub(super) on_ms: Option<i64>,
     /// The settled weight that waits for its commit.
@@ -104,6 +111,9 @@ impl Scale {
             doubtful,
             window: Window::default(),
             curve: Curve::default(),
+            arriving: false,
+            absence: None,
+            loaded_ms: None,
             on_ms,
             offered: None,
             latest: None,
@@ -274,6 +284,7 @@ impl Scale {
     }
 
     fn lose_sight(&mut self) {
+        (self.absence, self.loaded_ms) = (None, None);
         self.hidden = Some(Hidden::Error);
         if self.sight == Sight::Clear {
             self.sight = Sight::Lost;

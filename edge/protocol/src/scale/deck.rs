@@ -1,6 +1,7 @@
 //! The transitions of a deck: a vehicle drives on, settles, is recognised, moves, leaves.
 
 use super::{
+    absence::Absence,
     capturing::{Scale, Sight, Told},
     cycle_state::Deck,
     events::{ScaleEvent, Settled},
@@ -18,22 +19,22 @@ pub(super) struct Turn<'a> {
 impl Scale {
     /// What a weight means for the deck.
     pub(super) fn weigh(&mut self, kg: Kilograms, turn: &mut Turn<'_>) {
-        if kg < self.settings.rearm_below_kg {
-            self.state.base = None;
-        }
         let load = kg - self.state.base.unwrap_or_default();
         if load < self.settings.rearm_below_kg {
-            return self.empty(kg, turn);
+            return self.light(kg, turn);
         }
+        self.is_loaded(turn.t_ms);
         if self.sight == Sight::Fresh {
             self.told.captured_ms = turn.t_ms;
         }
         let heavy = load >= self.settings.min_weight_kg;
         if heavy {
             self.load(Some(kg), turn);
+        } else {
+            self.forget_arrival();
         }
         self.watch_never_zero(kg, turn);
-        if matches!(self.state.deck, Deck::On { .. }) || self.doubtful {
+        if matches!(self.state.deck, Deck::On { .. }) || self.doubtful || self.arriving {
             let on_ms = self.on_ms.unwrap_or(turn.t_ms);
             self.curve.push(turn.t_ms.saturating_sub(on_ms), kg);
         }
@@ -46,38 +47,50 @@ impl Scale {
 
     /// More than the scale bears: a vehicle stands there, and nothing is captured.
     pub(super) fn overload(&mut self, kg: Option<Kilograms>, turn: &mut Turn<'_>) {
-        self.window.clear();
+        self.is_loaded(turn.t_ms);
         self.load(kg, turn);
-        let open = self.state.deck.open_cycle().filter(|_| !self.told.overload);
-        turn.events.extend(open.map(|open| ScaleEvent::Overload {
-            cycle: open.cycle,
-            weight: kg,
-        }));
-        self.told.overload = true;
+        self.window.clear();
+        if let Deck::On { cycle, .. } | Deck::Captured { cycle, .. } = self.state.deck
+            && !std::mem::replace(&mut self.told.overload, true)
+        {
+            turn.events.push(ScaleEvent::Overload { cycle, weight: kg });
+        }
     }
 
-    /// Something heavy stands on the deck: where none stood, a vehicle has driven on.
+    fn is_loaded(&mut self, t_ms: i64) {
+        self.absence = None;
+        self.loaded_ms = Some(t_ms);
+    }
+
+    /// Something heavy stands on the deck: where nothing stood, a vehicle drives on as soon as a second reading in a row
+    /// shows it. What came of the first one counts from there.
     fn load(&mut self, kg: Option<Kilograms>, turn: &mut Turn<'_>) {
-        let gap = match self.state.deck {
-            Deck::Empty => !self.state.proven,
-            Deck::Unknown { open } => {
-                // One that was not captured is most likely the same vehicle, and its call must not end for that.
-                if open.is_some_and(|open| open.captured) {
-                    turn.events.extend(self.leave(kg, true));
-                }
-                true
-            }
+        let (gap, replaces) = match self.state.deck {
+            Deck::Empty => (!self.state.proven, false),
+            // One that was not captured is most likely the same vehicle, and its call must not end for that.
+            Deck::Unknown { open } => (true, open.is_some_and(|open| open.captured)),
             Deck::On { .. } | Deck::Captured { .. } => {
                 self.on_ms.get_or_insert(turn.t_ms);
                 return;
             }
         };
-        self.drive_on(turn.t_ms, kg, gap, turn);
+        let Some(on_ms) = self.on_ms.filter(|_| self.arriving) else {
+            self.forget_vehicle();
+            self.arriving = true;
+            self.on_ms = Some(turn.t_ms);
+            return;
+        };
+        if replaces {
+            let (window, curve) = (std::mem::take(&mut self.window), std::mem::take(&mut self.curve));
+            turn.events.extend(self.leave(kg, true));
+            (self.window, self.curve) = (window, curve);
+        }
+        self.drive_on(on_ms, kg, gap, turn);
     }
 
     fn drive_on(&mut self, on_mono_ms: i64, weight: Option<Kilograms>, gap: bool, turn: &mut Turn<'_>) {
         let cycle = (turn.new_cycle)();
-        self.forget_vehicle();
+        self.arriving = false;
         self.on_ms = Some(on_mono_ms);
         self.state.deck = Deck::On { cycle, on_mono_ms, gap };
         turn.events.push(ScaleEvent::VehicleOn { cycle, weight });
@@ -140,12 +153,27 @@ impl Scale {
         }));
     }
 
-    /// The deck is seen empty.
-    fn empty(&mut self, kg: Kilograms, turn: &mut Turn<'_>) {
-        let unseen = self.sight == Sight::Fresh || self.doubtful || matches!(self.state.deck, Deck::Unknown { .. });
-        if self.state.deck != Deck::Empty {
-            turn.events.extend(self.leave(Some(kg), unseen));
+    /// The deck shows less than a vehicle. It counts as empty when that is certain.
+    fn light(&mut self, kg: Kilograms, turn: &mut Turn<'_>) {
+        self.forget_arrival();
+        let is_bare = kg < self.settings.rearm_below_kg;
+        let ends = self.state.deck != Deck::Empty || (is_bare && self.state.base.is_some());
+        if ends {
+            let unseen = self.sight == Sight::Fresh || self.doubtful || matches!(self.state.deck, Deck::Unknown { .. });
+            let since_ms = self.loaded_ms.unwrap_or(turn.t_ms);
+            let absence = self.absence.get_or_insert(Absence::new(since_ms, unseen));
+            if !absence.lasts(turn.t_ms, self.settings.leave_ms) {
+                return self.window.clear();
+            }
+            let unseen = absence.unseen;
+            if self.state.deck != Deck::Empty {
+                turn.events.extend(self.leave(Some(kg), unseen));
+            }
         }
+        if is_bare {
+            self.state.base = None;
+        }
+        self.absence = None;
         if self.is_at_zero() {
             self.adopt_wishes();
             self.watch_zero(kg, turn);
@@ -191,7 +219,18 @@ impl Scale {
         })
     }
 
+    /// What one reading showed was nothing.
+    fn forget_arrival(&mut self) {
+        if std::mem::take(&mut self.arriving) {
+            self.on_ms = None;
+            self.window.clear();
+            self.curve.clear();
+        }
+    }
+
     pub(super) fn forget_vehicle(&mut self) {
+        self.arriving = false;
+        self.absence = None;
         self.doubtful = false;
         self.on_ms = None;
         self.window.clear();

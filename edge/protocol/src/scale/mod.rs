@@ -1,14 +1,16 @@
 //! When a vehicle has been weighed: readings go in with their times, events come out, and nothing else is looked at,
 //! so that edge, server and a replay of the same readings give the same answer.
 //!
-//! One cycle from zero to zero is one weighing. A vehicle drives on at `min_weight_kg`; its weight settles when all
+//! One cycle from zero to zero is one weighing. A vehicle drives on when two readings in a row show
+//! `min_weight_kg`; its weight settles when all
 //! readings of `dwell_ms` lie within `tolerance_kg` and none of them says that it moves; the caller commits that; and
-//! nothing is captured again until the deck was seen below `rearm_below_kg`, or staff said so ([`Scale::rearm`]).
+//! nothing is captured again until the deck was seen below `rearm_below_kg` for `leave_ms`, or staff said so ([`Scale::rearm`]).
 //!
 //! - [`Scale`]: the logic; [`ScaleEvent`] is what it tells
 //! - [`CycleState`]: what of it must outlive the process
 //! - [`settings`]: what a site may set
 
+mod absence;
 mod capturing;
 mod curve;
 mod cycle_state;

@@ -14,6 +14,9 @@ pub struct CaptureSettings {
     pub min_weight_kg: Kilograms,
     /// The deck counts as empty below this weight; lower than `min_weight_kg`, so that noise cannot rearm.
     pub rearm_below_kg: Kilograms,
+    /// A vehicle has left when it was not seen for this long, in at least two readings; 0 to 10000, and with 0 the first
+    /// reading below `rearm_below_kg` says so.
+    pub leave_ms: u32,
     /// The weight must stay within `tolerance_kg` for this long; 1 to 60000.
     pub dwell_ms: u32,
     pub tolerance_kg: Kilograms,
@@ -37,6 +40,7 @@ impl Default for CaptureSettings {
         Self {
             min_weight_kg: Kilograms::from_whole(500),
             rearm_below_kg: Kilograms::from_whole(300),
+            leave_ms: 500,
             dwell_ms: 2000,
             tolerance_kg: Kilograms::from_whole(20),
             require_stable_flag: true,
@@ -57,6 +61,8 @@ pub struct CaptureOverrides {
     pub min_weight_kg: Option<Kilograms>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub rearm_below_kg: Option<Kilograms>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub leave_ms: Option<u32>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub dwell_ms: Option<u32>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -89,6 +95,7 @@ impl CaptureSettings {
                 "0 to less than min_weight_kg",
             ));
         }
+        in_range("leave_ms", self.leave_ms, 0, 10_000)?;
         in_range("dwell_ms", self.dwell_ms, 1, 60_000)?;
         in_range("gap_same_ms", self.gap_same_ms, 0, 600_000)?;
         in_range("zero_drift_after_ms", self.zero_drift_after_ms, 1, 3_600_000)?;
@@ -126,6 +133,7 @@ impl CaptureSettings {
         Self {
             min_weight_kg: wishes.min_weight_kg.unwrap_or(self.min_weight_kg),
             rearm_below_kg: wishes.rearm_below_kg.unwrap_or(self.rearm_below_kg),
+            leave_ms: wishes.leave_ms.unwrap_or(self.leave_ms),
             dwell_ms: wishes.dwell_ms.unwrap_or(self.dwell_ms),
             tolerance_kg: wishes.tolerance_kg.unwrap_or(self.tolerance_kg),
             require_stable_flag: wishes.require_stable_flag.unwrap_or(self.require_stable_flag),
@@ -147,6 +155,7 @@ impl CaptureOverrides {
         match key {
             "min_weight_kg" => self.min_weight_kg = Some(read("min_weight_kg", value, WEIGHT)?),
             "rearm_below_kg" => self.rearm_below_kg = Some(read("rearm_below_kg", value, WEIGHT)?),
+            "leave_ms" => self.leave_ms = Some(read("leave_ms", value, MILLISECONDS)?),
             "dwell_ms" => self.dwell_ms = Some(read("dwell_ms", value, MILLISECONDS)?),
             "tolerance_kg" => self.tolerance_kg = Some(read("tolerance_kg", value, WEIGHT)?),
             "require_stable_flag" => {

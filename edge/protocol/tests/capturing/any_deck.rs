@@ -189,7 +189,7 @@ proptest! {
             prop_assert!(heavy || captures.len() > 1, "captured on its way");
             // The swap: the deck is empty for a moment that the edge may or may not see.
             if faults.len() % 2 == 0 {
-                edge.shows(0);
+                edge.empties(0);
             } else {
                 edge.is_away(31_000);
             }

@@ -37,7 +37,7 @@ fn the_same_truck_is_recognised_after_a_short_outage_once_it_has_settled() {
     assert_eq!(edge.scale.deck(), DeckState::Settling);
     assert_eq!(story(&edge.shows(18_040)), ["recovered 18000.00"]);
     assert_eq!(edge.scale.deck(), DeckState::Captured);
-    let events = edge.shows_for(0, 200);
+    let events = edge.empties(0);
     check_off(&events[0], true, false);
     assert_eq!(gaps(&edge), [false]);
 }
@@ -83,7 +83,7 @@ fn a_captured_truck_that_left_unseen_has_left() {
     for away_ms in [SHORT_MS, LONG_MS] {
         let mut edge = captured();
         edge.is_away(away_ms);
-        let events = edge.shows(0);
+        let events = edge.empties(0);
         assert_eq!(story(&events), ["vehicle_off 0.00"]);
         check_off(&events[0], true, true);
     }
@@ -117,7 +117,7 @@ fn a_truck_that_left_unseen_and_uncaptured_has_left() {
         let mut edge = Edge::at_work(settings());
         edge.shows_for(18_000, 500);
         edge.is_away(away_ms);
-        check_off(&edge.shows(0)[0], false, true);
+        check_off(&edge.empties(0)[0], false, true);
     }
 }
 
@@ -125,7 +125,7 @@ fn a_truck_that_left_unseen_and_uncaptured_has_left() {
 fn after_a_long_outage_every_cycle_before_the_welcome_is_a_gap_capture() {
     let mut edge = Edge::at_work(settings());
     edge.is_away(LONG_MS);
-    edge.shows(0);
+    edge.empties(0);
     edge.weighs(18_000);
     edge.is_away(SHORT_MS);
     edge.weighs(18_000);
@@ -133,7 +133,7 @@ fn after_a_long_outage_every_cycle_before_the_welcome_is_a_gap_capture() {
     edge.shows_for(18_000, 300);
     edge.scale.welcomed();
     edge.shows_for(18_000, 2_000);
-    edge.shows(0);
+    edge.empties(0);
     assert_eq!(gaps(&edge)[2..], [true], "this cycle began before the welcome");
     edge.weighs(18_000);
     assert_eq!(gaps(&edge)[3..], [false]);
@@ -145,7 +145,7 @@ fn a_welcome_before_the_first_look_counts_for_the_cycles_that_begin_after_it() {
     edge.is_away(LONG_MS);
     edge.scale.welcomed();
     edge.shows_for(18_000, 2_000);
-    edge.shows(0);
+    edge.empties(0);
     edge.weighs(18_000);
     assert_eq!(gaps(&edge), [true, false], "the first was found standing");
 }
@@ -168,7 +168,7 @@ fn a_long_silence_of_the_indicator_is_an_outage_too() {
     edge.now_ms += LONG_MS;
     edge.shows_for(18_000, 1_200);
     assert_eq!(gaps(&edge), [false, true], "nobody saw whether the truck is the same");
-    edge.shows(0);
+    edge.empties(0);
     edge.weighs(18_000);
     assert_eq!(gaps(&edge), [false, true, false], "the server was there all the time");
 }
@@ -179,7 +179,7 @@ fn a_long_silence_while_the_server_is_away_asks_for_its_welcome() {
     edge.scale.unlinked();
     edge.scale.silent();
     edge.now_ms += LONG_MS;
-    edge.shows(0);
+    edge.empties(0);
     edge.weighs(18_000);
     assert_eq!(gaps(&edge), [false, true]);
 }

@@ -61,7 +61,8 @@ impl Edge {
     pub fn at_work(settings: CaptureSettings) -> Self {
         let mut edge = Self::new(settings);
         edge.scale.welcomed();
-        edge.shows(0);
+        edge.now_ms = 500;
+        edge.empties(0);
         edge
     }
 
@@ -77,6 +78,11 @@ impl Edge {
             events.extend(self.shows(kg));
         }
         events
+    }
+
+    /// The indicator shows this weight for as long as it takes to believe that a truck has left.
+    pub fn empties(&mut self, kg: i32) -> Vec<ScaleEvent> {
+        self.shows_for(kg, 600)
     }
 
     /// A truck drives on, stands, and drives off.
@@ -198,7 +204,7 @@ pub fn without_weight(overload: bool) -> Reading {
 }
 
 /// A truck as a deck sees it, a reading each tenth of a second: it drives on axle by axle, rocks, settles, creeps, and
-/// drives off.
+/// drives off, and the deck is empty for a while.
 pub fn truck(kg: i32) -> Vec<i32> {
     let drives_on = (1..=20).map(|step| kg * step / 20);
     let rocks = [7, -6, 5, -4, 3, -2, 1]
@@ -211,5 +217,6 @@ pub fn truck(kg: i32) -> Vec<i32> {
         .chain(stands)
         .chain(drives_off)
         .map(|weight| weight / 20 * 20)
+        .chain(std::iter::repeat_n(0, 6))
         .collect()
 }

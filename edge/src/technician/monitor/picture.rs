@@ -350,7 +350,7 @@ mod tests {
     #[test]
     fn what_is_piped_is_told_once() {
         let mut picture = picture();
-        picture.hear(0, b"ST,GS,+0018340kg\r\n");
+        picture.hear(0, &b"ST,GS,+0018340kg\r\n".repeat(2));
         let news = picture.news();
         assert!(news[0].starts_with("      0.000  18340 kg stable"), "{news:?}");
         assert!(news.iter().any(|line| line.contains("vehicle_on")), "{news:?}");

@@ -46,7 +46,7 @@ impl Site {
             server: "ws://127.0.0.1:9/api/v1/edge/link".to_owned(),
             server_settings: String::new(),
             indicator: None,
-            options: "dwell_ms = 100\n".to_owned(),
+            options: "dwell_ms = 100\nleave_ms = 100\n".to_owned(),
             boards: String::new(),
             page: String::new(),
             data_dir: folder.path().join("data"),
