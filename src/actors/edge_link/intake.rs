@@ -35,7 +35,7 @@ use crate::{
         },
     },
     domain::{
-        edge_time::ClockModel,
+        edge_time::{ClockModel, Dated},
         intake::{Awaited, pulse::tell_that_it_went_back},
         weighing::{Examined, examine},
     },
@@ -85,6 +85,7 @@ impl EdgeLink {
         }
         let Some(linked) = &mut self.linked else { return };
         (linked.awaited, linked.sound_at) = (stored.awaited, Utc::now());
+        linked.clock = linked.clock.after(stored.dated);
         let mut answers = Vec::new();
         for taken in stored.come {
             linked.bad_seqs += taken.tally.bad_seqs;
@@ -145,6 +146,7 @@ struct Intake {
 struct Stored {
     come: Vec<Taken>,
     awaited: Awaited,
+    dated: Option<Dated>,
     fenced: bool,
 }
 
@@ -169,6 +171,12 @@ impl Intake {
                 received_at,
             })
             .collect();
+        let read = examined
+            .iter()
+            .filter_map(|event| Some((event.body.as_ref().ok()?, event.received_at)));
+        let clock = read.fold(self.clock, |clock, (body, received_at)| {
+            clock.having_dated(body, received_at)
+        });
         let fenced = match self.store(&examined).await {
             Ok(()) => false,
             Err(Trouble::Fenced) => true,
@@ -185,6 +193,7 @@ impl Intake {
         Stored {
             come: self.come,
             awaited: self.awaited,
+            dated: clock.dated(),
             fenced,
         }
     }

@@ -99,6 +99,8 @@ pub struct EdgeLink {
     inbox: VecDeque<(Event, DateTime<Utc>)>,
     storing: bool,
     stored_at: Option<Instant>,
+    /// The pings that are under way.
+    pings: pulse::Pings,
     commands: commands::Pending,
 }
 
@@ -134,6 +136,7 @@ impl EdgeLink {
             inbox: VecDeque::new(),
             storing: false,
             stored_at: None,
+            pings: pulse::Pings::default(),
             commands: commands::Pending::default(),
         }
     }
@@ -243,7 +246,7 @@ impl EdgeLink {
         }
     }
 
-    fn welcome(&self, welcomed: Welcomed, named: &[i64], context: &mut WebsocketContext<Self>) {
+    fn welcome(&mut self, welcomed: Welcomed, named: &[i64], context: &mut WebsocketContext<Self>) {
         let edge_id = self.edge_id;
         let Some(linked) = &self.linked else { return };
         let unknown: Vec<i64> = named

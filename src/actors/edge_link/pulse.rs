@@ -1,7 +1,10 @@
 //! Pings: whether the edge is there, what its clock says, whether this connection is still its newest, and whether the
 //! database has gone back.
 
-use std::time::{Duration, Instant};
+use std::{
+    collections::VecDeque,
+    time::{Duration, Instant},
+};
 
 use actix::{ActorContext, ActorFutureExt, AsyncContext, WrapFuture};
 use actix_web_actors::ws::WebsocketContext;
@@ -27,8 +30,33 @@ use crate::{
 };
 
 /// A pong that says to have been longer under way answers no ping of this connection.
-const MOST_DELAY_MS: i64 = 3_600_000;
+const MOST_DELAY: Duration = Duration::from_hours(1);
 const RETRY_AFTER: Duration = Duration::from_millis(200);
+/// More pings than are ever under way before an edge counts as silent.
+const MOST_PINGS: usize = 8;
+/// Events that a sample moves by more than this were dated by a clock that was set, or that runs wrong.
+const MOVE_TOLD: TimeDelta = TimeDelta::seconds(1);
+
+/// When each ping was sent that may still be answered, by what it says. The server's own clock may be set meanwhile, and
+/// tells no delay then.
+#[derive(Debug, Default)]
+pub(super) struct Pings(VecDeque<(i64, Instant)>);
+
+impl Pings {
+    fn sent(&mut self, t: i64) {
+        if self.0.len() >= MOST_PINGS {
+            self.0.pop_front();
+        }
+        self.0.push_back((t, Instant::now()));
+    }
+
+    /// How long the answer to this ping can have been under way.
+    fn under_way(&self, t: i64) -> TimeDelta {
+        let sent = self.0.iter().rfind(|(ping, _)| *ping == t);
+        let delay = sent.map_or(MOST_DELAY, |(_, at)| at.elapsed());
+        TimeDelta::from_std(delay.min(MOST_DELAY)).unwrap_or(TimeDelta::hours(1))
+    }
+}
 
 impl EdgeLink {
     pub(super) fn start_pulse(&self, context: &mut WebsocketContext<Self>) {
@@ -68,18 +96,30 @@ impl EdgeLink {
         }));
     }
 
-    pub(super) fn ask_for_clock(&self, context: &mut WebsocketContext<Self>) {
+    pub(super) fn ask_for_clock(&mut self, context: &mut WebsocketContext<Self>) {
         let t = Utc::now().timestamp_millis();
+        self.pings.sent(t);
         self.say(&FromServer::Ping { t }, context);
     }
 
     /// `t` is what the ping said: the time of its sending.
     pub(super) fn pong(&mut self, t: i64, clock: &EdgeClock) {
         let Some(linked) = &mut self.linked else { return };
-        let now = Utc::now();
-        let under_way = TimeDelta::milliseconds(now.timestamp_millis().saturating_sub(t).clamp(0, MOST_DELAY_MS));
+        let (now, was_prompt) = (Utc::now(), linked.clock.is_prompt());
+        let under_way = self.pings.under_way(t);
         let before = linked.clock.wall_offset().abs() > OFFSET_ALARM;
-        linked.clock = linked.clock.refined(ClockModel::new(clock, now).delayed(under_way));
+        let refined = linked.clock.refined(ClockModel::new(clock, now).delayed(under_way));
+        let moved = linked.clock.moved_by(&refined).unwrap_or_default();
+        linked.clock = refined;
+        // A hello that was long under way is corrected by its first quick pong, and no clock is to blame.
+        if moved > MOVE_TOLD || (moved < -MOVE_TOLD && was_prompt) {
+            warn!(
+                edge.id = self.edge_id,
+                "the server's clock or that of edge {} was set, or one of them runs wrong: its events are dated {} ms later than before",
+                self.edge_id,
+                moved.num_milliseconds()
+            );
+        }
         let offset = linked.clock.wall_offset();
         if offset.abs() > OFFSET_ALARM && !before {
             warn!(

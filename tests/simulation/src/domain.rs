@@ -1,6 +1,6 @@
 //! The server's own rules: the very files of `src/domain`, compiled here once more, optimised and without the server.
 
-#[path = "../../../src/domain/edge_time.rs"]
+#[path = "../../../src/domain/edge_time/mod.rs"]
 pub mod edge_time;
 #[path = "../../../src/domain/feed/mod.rs"]
 pub mod feed;
