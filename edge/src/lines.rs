@@ -27,6 +27,8 @@ pub enum Word {
     Overload,
     /// The indicator gives no weight.
     Error,
+    /// The indicator shows net: its gross key is to be pressed.
+    Net,
 }
 
 /// The server's text for a line, in the languages that it has.
@@ -73,7 +75,8 @@ impl Word {
             Self::Saved(_) => "saved",
             Self::Refused => "refused",
             Self::Overload => "overload",
-            Self::Error => "error",
+            // A declared board knows it as an error.
+            Self::Error | Self::Net => "error",
         }
     }
 
@@ -82,6 +85,7 @@ impl Word {
             Self::Saved(Some(weight)) => language
                 .text("board", "saved_weight")
                 .replace("{weight}", &whole(weight)),
+            Self::Net => language.text("board", "net"),
             _ => language.text("board", self.state()),
         }
     }

@@ -103,7 +103,7 @@ impl Edge {
     }
 
     async fn falls_silent(&mut self) {
-        self.tells(None, EventKind::IndicatorDown {}).await;
+        self.tells(None, EventKind::IndicatorDown { why: None }).await;
     }
 
     async fn is_heard_again(&mut self) {

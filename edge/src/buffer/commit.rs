@@ -138,7 +138,7 @@ fn put_state(transaction: &Transaction<'_>, station_id: i64, state: &CycleState)
 fn note_indicator(transaction: &Transaction<'_>, station_id: i64, drafts: &[Draft]) -> Result<(), BufferError> {
     let told = drafts.iter().rev().find_map(|draft| match draft.kind {
         EventKind::IndicatorUp {} => Some(true),
-        EventKind::IndicatorDown {} => Some(false),
+        EventKind::IndicatorDown { .. } => Some(false),
         _ => None,
     });
     if let Some(up) = told {

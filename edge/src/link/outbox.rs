@@ -161,6 +161,7 @@ mod tests {
                 at: DateTime::default(),
             },
             refusing: false,
+            net: false,
             raw: Vec::new().into(),
         }
     }

@@ -29,6 +29,8 @@ pub struct Announcements {
 pub struct Deck {
     pub live: LiveReading,
     pub refusing: bool,
+    /// Nothing is weighed, for the indicator shows net.
+    pub net: bool,
     /// The bytes of the frame that said so; none while the indicator is silent.
     pub raw: Arc<[u8]>,
 }
@@ -53,9 +55,10 @@ impl Announcements {
         refusing: bool,
         at: DateTime<FixedOffset>,
     ) {
-        let state = logic.deck();
+        let (state, net) = (logic.deck(), logic.shows_net());
+        let word = Some(Word::Net).filter(|_| net && !refusing);
         self.lines
-            .say_for_edge(station_id, Word::of(state, saved(logic), refusing));
+            .say_for_edge(station_id, word.or_else(|| Word::of(state, saved(logic), refusing)));
         let live = LiveReading {
             station_id,
             weight: reading.and_then(|reading| reading.kg),
@@ -65,7 +68,12 @@ impl Announcements {
             at,
         };
         let raw = reading.map(|reading| reading.raw.as_slice()).unwrap_or_default().into();
-        self.deck.send_replace(Some(Deck { live, refusing, raw }));
+        self.deck.send_replace(Some(Deck {
+            live,
+            refusing,
+            net,
+            raw,
+        }));
     }
 }
 

@@ -6,7 +6,7 @@ use tokio::time::sleep;
 use tracing::{error, warn};
 use weighbridge_protocol::{
     CycleId,
-    link::EventKind,
+    link::{EventKind, event::IndicatorTrouble},
     reading::Reading,
     scale::{CaptureOverrides, CaptureSettings, CycleState, Scale as CaptureLogic, ScaleEvent},
 };
@@ -98,8 +98,18 @@ impl Duty {
         } else {
             self.logic.push_error(at_ms);
         }
-        if reading.is_some() && self.indicator_up == Some(false) {
-            self.tell_indicator(true).await?;
+        if self.logic.shows_net() {
+            if self.indicator_up != Some(false) {
+                warn!(
+                    station.id = self.station.id,
+                    "the indicator of station {} shows net, and nothing is weighed; press CLEAR (gross) on it",
+                    self.station.id
+                );
+                let why = Some(IndicatorTrouble::Net);
+                self.tell_indicator(EventKind::IndicatorDown { why }).await?;
+            }
+        } else if reading.is_some() && self.indicator_up == Some(false) {
+            self.tell_indicator(EventKind::IndicatorUp {}).await?;
         }
         self.settle(before, events).await?;
         if at_ms - self.kept_ms >= KEEP_EVERY_MS {
@@ -119,7 +129,7 @@ impl Duty {
         if self.indicator_up == Some(false) {
             return Ok(());
         }
-        self.tell_indicator(false).await
+        self.tell_indicator(EventKind::IndicatorDown { why: None }).await
     }
 
     /// The server has answered: cycles that begin from now on are ordinary ones.
@@ -215,12 +225,8 @@ impl Duty {
         }
     }
 
-    async fn tell_indicator(&mut self, up: bool) -> Result<(), Uncertain> {
-        let kind = if up {
-            EventKind::IndicatorUp {}
-        } else {
-            EventKind::IndicatorDown {}
-        };
+    async fn tell_indicator(&mut self, kind: EventKind) -> Result<(), Uncertain> {
+        let up = kind == EventKind::IndicatorUp {};
         if self.commit(&[self.draft(None, kind)]).await?.is_some() {
             self.indicator_up = Some(up);
         }

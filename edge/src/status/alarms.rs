@@ -43,6 +43,7 @@ pub fn of(status: &Status) -> Vec<Alarm> {
         match (&station.hearing.port_trouble, station.hearing.silent) {
             (Some(trouble), _) => add("port", id, Some(trouble)),
             (None, true) => add("silent", id, None),
+            (None, false) if station.net => add("net", id, None),
             (None, false) => (),
         }
     }

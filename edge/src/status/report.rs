@@ -98,6 +98,8 @@ pub struct StationStatus {
     pub state: DeckState,
     pub weight: Option<Kilograms>,
     pub stable: Option<bool>,
+    /// Nothing is weighed, for the indicator shows net.
+    pub net: bool,
     #[serde(flatten)]
     pub hearing: Hearing,
 }
@@ -161,6 +163,7 @@ async fn gather(sources: &Sources) -> Result<Status, String> {
 impl StationSource {
     fn status(&self) -> StationStatus {
         let deck = self.deck.borrow().clone();
+        let net = deck.as_ref().is_some_and(|deck| deck.net);
         let live = deck.map(|deck| deck.live);
         StationStatus {
             station_id: self.station_id,
@@ -169,6 +172,7 @@ impl StationSource {
             state: live.as_ref().map_or(DeckState::Error, |live| live.state),
             weight: live.as_ref().and_then(|live| live.weight),
             stable: live.as_ref().and_then(|live| live.stable),
+            net,
             hearing: self.hearing.borrow().clone(),
         }
     }

@@ -2,6 +2,8 @@
 
 use std::{thread::sleep, time::Duration};
 
+use weighbridge_protocol::link::event::{EventKind, IndicatorTrouble};
+
 use crate::support::{Server, Site, deck::Says, eventually};
 
 #[test]
@@ -94,4 +96,36 @@ fn an_indicator_that_speaks_only_when_asked_is_asked() {
     eventually("requests", || {
         (site.deck.heard().windows(8).any(|bytes| bytes == b"RW\r\nRW\r\n")).then_some(())
     });
+}
+
+#[test]
+fn an_indicator_that_shows_net_is_alarmed_and_not_weighed_until_it_shows_gross() {
+    let site = Site::new();
+    let edge = site.start();
+    site.deck.weighs(18_340);
+    edge.until_committed(1);
+    site.deck.says(Says::Bytes(b"ST,NT,+0000000kg\r\n".to_vec()));
+    edge.until_logged("the indicator of station 1 shows net");
+    let told = eventually("an alarm", || {
+        Some(site.status()).filter(|told| told["alarms"].to_string().contains("\"net\""))
+    });
+    assert_eq!(
+        (&told["stations"][0]["state"], &told["stations"][0]["net"]),
+        (&"error".into(), &true.into())
+    );
+    site.deck.says(Says::Bytes(b"ST,NT,+0008000kg\r\n".to_vec()));
+    sleep(Duration::from_millis(200));
+    site.deck.weighs(18_340);
+    site.until_deck_is("captured");
+    site.deck.weighs(0);
+    site.until_deck_is("empty");
+    edge.kill();
+    let told: Vec<_> = site.events().into_iter().map(|event| event.kind).collect();
+    let kinds: Vec<_> = told.iter().map(EventKind::name).collect();
+    assert_eq!(
+        kinds,
+        ["vehicle_on", "capture", "indicator_down", "indicator_up", "vehicle_off"]
+    );
+    let why = Some(IndicatorTrouble::Net);
+    assert_eq!(told[2], EventKind::IndicatorDown { why });
 }

@@ -3,7 +3,10 @@
 use serde_json::json;
 use weighbridge_protocol::{
     CycleId, Kilograms,
-    link::{EventBody, EventKind, Receipt, event::Capture},
+    link::{
+        EventBody, EventKind, Receipt,
+        event::{Capture, IndicatorTrouble},
+    },
 };
 
 use super::{
@@ -79,7 +82,17 @@ pub fn apply(ledger: &mut Ledger, arrival: &Arrival<'_>) -> Fate {
             ledger.alarm("NEVER_ZERO", station_id, text);
         }
         EventKind::IndicatorUp {} => {}
-        EventKind::IndicatorDown {} => alarm(ledger, station_id, "INDICATOR_DOWN", "hears nothing from its indicator"),
+        EventKind::IndicatorDown {
+            why: Some(IndicatorTrouble::Net),
+        } => alarm(
+            ledger,
+            station_id,
+            "INDICATOR_NET",
+            "weighs nothing: its indicator shows net; press CLEAR (gross) on it",
+        ),
+        EventKind::IndicatorDown { .. } => {
+            alarm(ledger, station_id, "INDICATOR_DOWN", "hears nothing from its indicator")
+        }
     }
     deck::follow(ledger, body);
     Fate::Stored

@@ -31,7 +31,7 @@ pub fn follow(ledger: &mut Ledger, body: &EventBody) {
     let known = station.deck;
     let deck = match &body.kind {
         EventKind::ZeroDrift { .. } => return,
-        EventKind::IndicatorUp {} | EventKind::IndicatorDown {} => known,
+        EventKind::IndicatorUp {} | EventKind::IndicatorDown { .. } => known,
         EventKind::VehicleOff { .. } => known.filter(|known| is_anothers(*known, body.cycle)),
         EventKind::VehicleOn {}
         | EventKind::Capture(_)
@@ -40,7 +40,7 @@ pub fn follow(ledger: &mut Ledger, body: &EventBody) {
         | EventKind::NeverZero { .. } => Some(body.cycle.unwrap_or(NAMELESS)),
     };
     let status = match (&body.kind, deck) {
-        (EventKind::IndicatorDown {}, _) => StationStatus::Error,
+        (EventKind::IndicatorDown { .. }, _) => StationStatus::Error,
         (_, Some(_)) => StationStatus::Weighing,
         (_, None) => StationStatus::Idle,
     };

@@ -249,13 +249,13 @@ fn another_edge_may_not_speak_for_a_station() {
 fn an_indicator_that_falls_silent_and_is_heard_again_tells_nothing_of_the_deck() {
     let standing = || Yard::new().on(110);
     standing().check_deck("WEIGHING, a vehicle stands there");
-    let silent = || standing().event(110, 112, None, EventKind::IndicatorDown {});
+    let silent = || standing().event(110, 112, None, EventKind::IndicatorDown { why: None });
     silent().check_deck("ERROR, a vehicle stands there");
     let heard = || silent().event(110, 113, None, EventKind::IndicatorUp {});
     heard().check_deck("WEIGHING, a vehicle stands there");
     heard().off_of(110, 130).check_deck("IDLE, nothing stands there");
     silent().off_of(110, 130).check_deck("IDLE, nothing stands there");
-    let empty = || Yard::new().event(110, 112, None, EventKind::IndicatorDown {});
+    let empty = || Yard::new().event(110, 112, None, EventKind::IndicatorDown { why: None });
     empty().check_deck("ERROR, nothing stands there");
     empty()
         .event(110, 113, None, EventKind::IndicatorUp {})

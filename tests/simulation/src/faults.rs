@@ -45,7 +45,7 @@ impl World {
     pub fn flicker(&mut self, chance: &mut Chance) {
         let edge = self.some_edge(chance);
         self.say(|| format!("the indicator of edge {edge} flickers"));
-        for kind in [EventKind::IndicatorDown {}, EventKind::IndicatorUp {}] {
+        for kind in [EventKind::IndicatorDown { why: None }, EventKind::IndicatorUp {}] {
             self.tell_of_indicator(edge, kind);
         }
     }

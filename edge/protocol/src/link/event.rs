@@ -55,7 +55,22 @@ pub enum EventKind {
         weight: Kilograms,
     },
     IndicatorUp {},
-    IndicatorDown {},
+    IndicatorDown {
+        /// What is wrong with an indicator that is heard; none for one that is silent.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        why: Option<IndicatorTrouble>,
+    },
+}
+
+/// Why an indicator that is heard does not say what lies on its deck.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum IndicatorTrouble {
+    /// It shows net: what lies there less a tare.
+    Net,
+    /// A newer edge knows.
+    #[serde(other)]
+    Other,
 }
 
 impl EventKind {
@@ -70,7 +85,7 @@ impl EventKind {
             Self::ZeroDrift { .. } => "zero_drift",
             Self::NeverZero { .. } => "never_zero",
             Self::IndicatorUp {} => "indicator_up",
-            Self::IndicatorDown {} => "indicator_down",
+            Self::IndicatorDown { .. } => "indicator_down",
         }
     }
 
@@ -238,7 +253,10 @@ mod tests {
             EventKind::Moved {
                 weight: Kilograms::from_whole(1),
             },
-            EventKind::IndicatorDown {},
+            EventKind::IndicatorDown { why: None },
+            EventKind::IndicatorDown {
+                why: Some(IndicatorTrouble::Net),
+            },
         ];
         for kind in kinds {
             let text = serde_json::to_string(&body(kind.clone())).unwrap();

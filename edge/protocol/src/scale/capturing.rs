@@ -33,6 +33,8 @@ pub struct Scale {
     linked: bool,
     /// What hides the weight now.
     hidden: Option<Hidden>,
+    /// Since the newest gross weight.
+    net: Option<Net>,
     pub(super) sight: Sight,
     /// The deck is in `captured` from before an outage, and it is not yet known whether the same vehicle stands there.
     pub(super) doubtful: bool,
@@ -76,8 +78,22 @@ pub(super) enum Sight {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Hidden {
     Error,
+    /// The indicator shows net.
+    Net,
     Overload,
 }
+
+/// What the net weights tell while gross ones are missing.
+#[derive(Clone, Copy, Debug)]
+struct Net {
+    /// What lies on the deck when the indicator shows zero; none where nobody saw the tare being taken.
+    tare: Option<Kilograms>,
+    /// So little lay there meanwhile that the vehicle may have left.
+    was_light: bool,
+}
+
+/// Indicators that say gross and net in turns show net for no longer.
+const NET_STANDS_MS: i64 = 1_000;
 
 /// Why a scale did not do what it was told.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -107,6 +123,7 @@ impl Scale {
             boot,
             linked: false,
             hidden: None,
+            net: None,
             sight: Sight::Fresh,
             doubtful,
             window: Window::default(),
@@ -134,13 +151,19 @@ impl Scale {
         match reading.kg {
             // A tare is not what lies on the deck.
             _ if reading.mode == Mode::Tare => return turn.events,
+            kg if reading.mode == Mode::Net => {
+                self.push_net(turn.t_ms, kg);
+                return turn.events;
+            }
             kg if reading.overload || kg.is_some_and(|kg| most.is_some_and(|most| kg > most)) => {
                 self.hidden = Some(Hidden::Overload);
+                self.net = None;
                 self.look(turn.t_ms);
                 self.overload(kg, &mut turn);
             }
             Some(kg) => {
                 self.hidden = None;
+                self.net = None;
                 self.look(turn.t_ms);
                 self.weigh(kg, &mut turn);
                 self.latest = Some((turn.t_ms, kg));
@@ -157,7 +180,36 @@ impl Scale {
     /// Takes note of bytes that were no reading, or of an indicator that reports a fault. While that stands nothing is
     /// captured; a window with a hole of more than half a dwell begins anew.
     pub fn push_error(&mut self, t_ms: i64) {
-        self.lose_sight();
+        self.lose_sight(Hidden::Error);
+        self.leave_hole(t_ms);
+    }
+
+    /// Takes note that the indicator shows net, which is not what lies on the deck. It is an error that stands until a
+    /// gross weight comes, and neither begins a cycle nor ends one. As long as the net weights, counted from the gross one
+    /// before them, say that the vehicle stands there, the deck is not out of sight.
+    fn push_net(&mut self, t_ms: i64, kg: Option<Kilograms>) {
+        self.leave_hole(t_ms);
+        let seen = self.latest.filter(|_| self.sight == Sight::Clear);
+        let net = self.net.get_or_insert(Net {
+            tare: seen.zip(kg).map(|((_, gross), kg)| gross - kg),
+            was_light: false,
+        });
+        let load = net.tare.zip(kg).map(|(tare, kg)| tare + kg);
+        net.was_light |= load.is_some_and(|load| load < self.settings.rearm_below_kg);
+        if load.is_some() && !net.was_light && self.state.deck.open_cycle().is_some() {
+            self.state.last_reading = Some(Moment {
+                boot: self.boot,
+                mono_ms: t_ms,
+            });
+        }
+        let gross_ms = self.latest.map_or(i64::MIN, |(gross_ms, _)| gross_ms);
+        if t_ms.saturating_sub(gross_ms) >= NET_STANDS_MS {
+            self.lose_sight(Hidden::Net);
+        }
+    }
+
+    /// A window with a hole of more than half a dwell begins anew.
+    fn leave_hole(&mut self, t_ms: i64) {
         let seen_ms = self.latest.map_or(i64::MIN, |(seen_ms, _)| seen_ms);
         if t_ms.saturating_sub(seen_ms) > i64::from(self.settings.dwell_ms / 2) {
             self.window.clear();
@@ -166,7 +218,7 @@ impl Scale {
 
     /// Takes note that the indicator says nothing. Only the caller knows how often it should.
     pub fn silent(&mut self) {
-        self.lose_sight();
+        self.lose_sight(Hidden::Error);
         self.window.clear();
     }
 
@@ -231,13 +283,18 @@ impl Scale {
     pub fn deck(&self) -> DeckState {
         match (self.hidden, &self.state.deck) {
             (Some(Hidden::Overload), _) => DeckState::Overload,
-            (Some(Hidden::Error), _) => DeckState::Error,
+            (Some(Hidden::Error | Hidden::Net), _) => DeckState::Error,
             (None, _) if self.sight == Sight::Fresh => DeckState::Error,
             (None, Deck::Empty) => DeckState::Empty,
             (None, Deck::Captured { .. }) if !self.doubtful => DeckState::Captured,
             (None, Deck::On { .. } | Deck::Captured { .. }) if self.window.is_settling() => DeckState::Settling,
             (None, _) => DeckState::Loaded,
         }
+    }
+
+    /// Whether the error that stands is an indicator that shows net.
+    pub fn shows_net(&self) -> bool {
+        self.hidden == Some(Hidden::Net)
     }
 
     pub const fn settings(&self) -> &CaptureSettings {
@@ -283,9 +340,9 @@ impl Scale {
         self.state.last_reading = Some(now);
     }
 
-    fn lose_sight(&mut self) {
+    fn lose_sight(&mut self, hidden: Hidden) {
         (self.absence, self.loaded_ms) = (None, None);
-        self.hidden = Some(Hidden::Error);
+        self.hidden = Some(hidden);
         if self.sight == Sight::Clear {
             self.sight = Sight::Lost;
         }

@@ -82,8 +82,8 @@ fn one_frame_above_the_threshold_is_no_truck() {
     for odd in [reading(25_000), without_weight(true)] {
         let mut edge = Edge::at_work(settings());
         assert_eq!(edge.reads(&odd, None), [], "{odd:?}");
-        assert_eq!(edge.scale.deck(), DeckState::Empty, "{odd:?}");
         assert_eq!(edge.shows_for(0, 2_000), []);
+        assert_eq!(edge.scale.deck(), DeckState::Empty, "{odd:?}");
         assert_eq!(edge.reads(&odd, None), []);
         assert_eq!(edge.shows_for(450, 2_000), []);
         assert!(edge.file.events.is_empty());
