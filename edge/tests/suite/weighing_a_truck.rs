@@ -107,8 +107,8 @@ fn a_curve_goes_by_differences_to_a_server_that_reads_them_and_in_full_to_an_old
     site.deck.weighs(18_340);
     edge.until_committed(1);
     assert_eq!(edge.end(), 0);
-    let kinds = site.events().into_iter().map(|event| event.kind);
-    let (points, steps) = curve_of(&kinds.filter(|kind| kind.name() == "capture").last().unwrap());
+    let mut kinds = site.events().into_iter().map(|event| event.kind);
+    let (points, steps) = curve_of(&kinds.rfind(|kind| kind.name() == "capture").unwrap());
     assert!(points == 0 && steps > 1, "{points} points, {steps} steps");
 }
 
