@@ -175,6 +175,9 @@ pub struct QueueSettings {
     /// How long a called truck may take to its station.
     #[serde(with = "humantime_serde")]
     pub call_deadline: Duration,
+    /// How often the line is looked at though nothing was announced.
+    #[serde(with = "humantime_serde")]
+    pub look_every: Duration,
 }
 
 #[derive(Clone, Debug, Deserialize)]

@@ -1,5 +1,7 @@
 //! Starts the actors that stand for stations and sites: at start-up for all there are, later for each that is added.
 
+use std::time::Duration;
+
 use chrono::TimeDelta;
 use weighbridge_protocol::Kilograms;
 use weighbridge_supervision::{Handle, Listener, Spec, StartError};
@@ -29,6 +31,8 @@ pub struct Stations {
     pub repository: Handle<Repository>,
     pub screens: Screens,
     pub call_deadline: TimeDelta,
+    /// How often a line is looked at though nothing was announced.
+    pub look_every: Duration,
     /// What a weight must exceed a registered tare by.
     pub min_net: Kilograms,
     #[cfg(feature = "chaos")]
@@ -42,6 +46,7 @@ impl Stations {
         let queue = move || {
             let Self {
                 call_deadline,
+                look_every,
                 repository,
                 directory,
                 screens,
@@ -49,7 +54,7 @@ impl Stations {
             } = this.clone();
             Queue::new(
                 site_id,
-                call_deadline,
+                (call_deadline, look_every),
                 repository,
                 directory,
                 (screens.lines, screens.drivers),

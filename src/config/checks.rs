@@ -85,7 +85,7 @@ pub(super) fn check(settings: &Settings) -> Result<(), ConfigError> {
 }
 
 /// Those that mean never, at once or no time at all where they are 0.
-const fn durations(settings: &Settings) -> [(&'static str, Duration); 15] {
+const fn durations(settings: &Settings) -> [(&'static str, Duration); 16] {
     [
         ("database.query_timeout", settings.database.query_timeout),
         ("auth.access_token", settings.auth.access_token),
@@ -93,6 +93,7 @@ const fn durations(settings: &Settings) -> [(&'static str, Duration); 15] {
         ("server.read_timeout", settings.server.read_timeout),
         ("server.request_timeout", settings.server.request_timeout),
         ("queue.call_deadline", settings.queue.call_deadline),
+        ("queue.look_every", settings.queue.look_every),
         ("delivery.look_every", settings.delivery.look_every),
         ("delivery.send_timeout", settings.delivery.send_timeout),
         ("delivery.lifetime", settings.delivery.lifetime),
@@ -142,6 +143,17 @@ mod tests {
             "http://api.solapi.com",
             "sms.base_url is not encrypted, expected https:// (or an address of this machine)\n\
              sms.base_url is set, expected sms.key and sms.secret beside it",
+        );
+        check(
+            "WEIGHBRIDGE__ERP__TOKEN_URL",
+            "http://erp.example/token",
+            "erp.token_url is not encrypted, expected https:// (or erp.allow_http = true inside one's own network)",
+        );
+        check(
+            "WEIGHBRIDGE__FCM__BASE_URL",
+            "http://fcm.googleapis.com",
+            "fcm.base_url is not encrypted, expected https:// (or an address of this machine)\n\
+             fcm.base_url and fcm.credentials_file go together, only one is set",
         );
         check(
             "WEIGHBRIDGE__BOOTSTRAP__ADMIN_LOGIN",

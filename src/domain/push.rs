@@ -286,6 +286,13 @@ mod tests {
         assert_eq!(message["android"]["collapse_key"], "queue-8123");
         assert_eq!(message["android"]["notification"]["tag"], "queue-8123");
         assert_eq!(message["apns"]["headers"]["apns-priority"], "10");
+        assert_eq!(message["android"]["priority"], "HIGH", "a phone that sleeps is woken");
+        let until = now + MANNER.call_life;
+        assert_eq!(
+            message["apns"]["headers"]["apns-expiration"],
+            until.timestamp().to_string(),
+            "late it is worth nothing"
+        );
         assert!(message["data"].as_object().unwrap().values().all(Value::is_string));
     }
 

@@ -91,6 +91,7 @@ impl Actors {
                 lines: lives.listener(),
                 drivers: lives.listener(),
             },
+            look_every: settings.queue.look_every,
             call_deadline: TimeDelta::from_std(settings.queue.call_deadline).unwrap_or(TimeDelta::MAX),
             #[cfg(feature = "chaos")]
             poison: crate::actors::chaos::Poison::default(),

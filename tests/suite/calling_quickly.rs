@@ -1,9 +1,9 @@
 //! A call is on screens and on the board at once, and all say the same: also when it is made again, or taken back.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use serde_json::{Value, json};
-use tokio::time::{sleep, timeout};
+use tokio::time::timeout;
 
 use crate::support::{
     link::Link,
@@ -11,7 +11,8 @@ use crate::support::{
     site::{Clock, Site},
 };
 
-const PATIENCE: Duration = Duration::from_secs(10);
+/// No limit of the product: what hangs is to fail by itself.
+const PATIENCE: Duration = Duration::from_mins(2);
 
 /// Waits until the first of the line is shown so.
 async fn shows(screen: &mut Screen, status: &str, calls_made: i64) {
@@ -33,19 +34,16 @@ async fn board_says(link: &mut Link, wanted: &str) {
 #[tokio::test]
 async fn a_call_a_recall_and_a_withdrawn_call_are_on_screen_and_board_at_once() {
     const PLATE: &str = "12가3456 진입";
-    let site = Site::new().await;
+    // Nobody looks at the line by himself: what is shown was announced.
+    let site = Site::with_settings(1, &[("queue.look_every", "1h")]).await;
     let (mut link, _) = Link::open(&site, &site.key).await.unwrap();
     let mut screen = Screen::open(&site, "queue").await;
     let truck = site.truck("12가3456").await;
     let entry = site.check_in(truck).await.done();
-    let (mut shown, mut on_board) = (Vec::new(), Vec::new());
-    for round in 0..10 {
-        let began = Instant::now();
+    for round in 0..3 {
         site.call_next(site.stations[0]).await.done();
         shows(&mut screen, "CALLED", 2 * round + 1).await;
-        shown.push(began.elapsed());
         board_says(&mut link, PLATE).await;
-        on_board.push(began.elapsed());
         site.post(&format!("/queue/{}/recall", entry["id"]), json!({}))
             .await
             .done();
@@ -61,14 +59,6 @@ async fn a_call_a_recall_and_a_withdrawn_call_are_on_screen_and_board_at_once() 
             .done();
         board_says(&mut link, "").await;
     }
-    shown.sort_unstable();
-    on_board.sort_unstable();
-    println!("from asking to the screen {shown:?}, to the board {on_board:?}");
-    // Far from what it takes; a machine that builds beside the test has time to spare.
-    assert!(
-        shown[5] < Duration::from_millis(500) && on_board[5] < Duration::from_millis(500),
-        "{shown:?} {on_board:?}"
-    );
 }
 
 #[tokio::test]
@@ -87,29 +77,55 @@ async fn a_station_calls_by_itself_only_while_its_indicator_is_heard() {
     shows(&mut screen, "CALLED", 1).await;
 }
 
+/// Whoever looks at the deadlines of a line is written down, and whoever halts one.
+const WITNESS: &str = "\
+    CREATE TABLE witness (server text DEFAULT current_setting('witness.server', TRUE), what text); \
+    CREATE FUNCTION witness() RETURNS trigger LANGUAGE plpgsql AS $$ \
+      BEGIN INSERT INTO witness (what) VALUES (TG_ARGV[0]); RETURN NULL; END $$; \
+    CREATE TRIGGER looks AFTER UPDATE OF deadline_paused_at ON wait_queue FOR EACH STATEMENT EXECUTE FUNCTION witness('look'); \
+    CREATE TRIGGER halts AFTER UPDATE OF deadline_paused_at ON wait_queue FOR EACH ROW \
+      WHEN (OLD.deadline_paused_at IS NULL AND NEW.deadline_paused_at IS NOT NULL) EXECUTE FUNCTION witness('halt')";
+
 /// The other server hears nothing of the station, and looks at the line as often.
 #[tokio::test]
 async fn a_deadline_runs_on_beside_a_server_that_does_not_hear_the_station() {
+    const LOOKS: i64 = 10;
     let site = Site::new().await;
     let (station, mut clock) = (site.stations[0], Clock::now());
     let truck = site.truck("12가3456").await;
     site.check_in(truck).await.done();
     site.post_reading(station, 0, &mut clock).await.done();
     site.call_next(station).await.done();
-    let _other = site.another_server().await;
-    let stands = "SELECT count(*) FROM wait_queue WHERE deadline_paused_at IS NOT NULL";
-    let (mut pauses, mut stood, began) = (0, 0, Instant::now());
-    // Five looks of each.
-    while began.elapsed() < Duration::from_secs(10) {
-        clock.catch_up();
-        site.post_reading(station, 0, &mut clock).await.done();
-        let now = site.count(stands).await;
-        pauses += i64::from(now > stood);
-        stood = now;
-        sleep(Duration::from_millis(100)).await;
-    }
-    // Once perhaps, when the other has just started and knows nothing; and where this machine holds its breath.
-    assert!(pauses <= 2, "the deadline was halted {pauses} times");
+    site.execute(WITNESS).await;
+    let _other = site.another_server("other", &[("queue.look_every", "100ms")]).await;
+    let of_the_other = async |what: &str| {
+        let query = format!("SELECT count(*) FROM witness WHERE server = 'other' AND what = '{what}'");
+        site.count(&query).await
+    };
+    let looking = async {
+        while of_the_other("look").await < LOOKS {
+            clock.catch_up();
+            site.post_reading(station, 0, &mut clock).await.done();
+        }
+    };
+    timeout(PATIENCE, looking).await.expect("the other never looks");
+    let halts = of_the_other("halt").await;
+    assert!(
+        halts <= 1,
+        "once perhaps, when it has just started and knows nothing: {halts} times"
+    );
+    // And whoever hears the station lets it go on.
+    let going_on = async {
+        while site
+            .count("SELECT count(*) FROM wait_queue WHERE deadline_paused_at IS NOT NULL")
+            .await
+            > 0
+        {
+            clock.catch_up();
+            site.post_reading(station, 0, &mut clock).await.done();
+        }
+    };
+    timeout(PATIENCE, going_on).await.expect("the deadline stands still");
 }
 
 #[tokio::test]

@@ -1,6 +1,7 @@
 //! A completed weighing is put right: another one takes its place, its weights and its story, and nothing is edited.
 
 mod races;
+mod typed_in;
 
 use std::time::Duration;
 
@@ -160,6 +161,16 @@ async fn another_record_takes_the_place_of_the_one_that_was_wrong() {
     );
     assert_eq!(site.count(&audited).await, 1);
     assert_eq!(broken_promises(&site).await, [""; 0]);
+    let again = format!(
+        "INSERT INTO weigh_record (site_id, station_id, vehicle_id, weighed_at, replaces) \
+         SELECT site_id, station_id, vehicle_id, weighed_at, id FROM weigh_record WHERE id = {record}"
+    );
+    let refused = site.connect().await.batch_execute(&again).await.unwrap_err();
+    let constraint = refused
+        .as_db_error()
+        .and_then(|error| error.constraint())
+        .unwrap_or_default();
+    assert!(constraint.contains("replaces"), "it is replaced once: {refused:?}");
     // What was corrected can be voided like any other: the truck gets its place back, and its weight waits.
     let void = json!({ "reason": "다른 차량", "requeue": true });
     site.post(&format!("/weigh-records/{}/void", third["id"]), void)

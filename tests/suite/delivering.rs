@@ -2,6 +2,7 @@
 
 mod carriers;
 mod deciding;
+mod settling;
 
 use std::{sync::Arc, time::Duration};
 
@@ -77,6 +78,12 @@ async fn a_dead_message_holds_back_its_aggregate_at_its_destination_alone() {
     // It would have gone with the look that took the other one.
     post.look_twice().await;
     assert_eq!(post.states().await, ["DEAD", "PENDING", "PENDING", "SENT"]);
+    let elsewhere = Claim {
+        destination: "SMS",
+        ..claim(8, MINUTE)
+    };
+    let due = post.runner().run(elsewhere).await.unwrap();
+    assert_eq!(due.len(), 1, "what goes to another does not wait for it");
 }
 
 #[actix_rt::test]

@@ -2,6 +2,8 @@
 //!
 //! The services are processes of their own that check signatures and refuse what the real ones refuse.
 
+mod no_longer_true;
+
 use std::{collections::BTreeSet, time::Duration};
 
 use serde_json::{Value, json};
@@ -119,7 +121,8 @@ async fn without_a_service_no_text_message_is_promised() {
 #[actix_web::test]
 async fn a_slip_is_shared_by_kakao_and_where_that_fails_by_text_message() {
     let sms = StandIn::start("sms", &[]);
-    let site = yard(&sms, &[&KAKAO]).await;
+    // Nobody looks by himself what is owed: it is announced.
+    let site = yard(&sms, &[&KAKAO, &[("delivery.look_every", "1h")]]).await;
     let cab = Cab::new(&site, 1).await;
     let record = cab.be_weighed(&site, &mut Clock::now()).await;
     let path = format!("/slip/{record}/share");
@@ -272,7 +275,23 @@ async fn nobody_is_pestered_with_slips() {
         "429 RATE_LIMITED",
         "three is what a driver may"
     );
-    site.execute("DELETE FROM slip_share").await;
+    // Two who share with one recipient in the same instant count each other.
+    site.execute(
+        "DELETE FROM slip_share; \
+         CREATE FUNCTION slowly() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN PERFORM pg_sleep(0.5); RETURN NEW; END $$; \
+         CREATE TRIGGER slowly BEFORE INSERT ON slip_share FOR EACH ROW EXECUTE FUNCTION slowly()",
+    )
+    .await;
+    assert_eq!(share(&kim, of_kim, "010-5555-5555").await.outcome(), "201");
+    let both = tokio::join!(
+        share(&kim, of_kim, "010-5555-5555"),
+        share(&lee, of_lee, "010-5555-5555")
+    );
+    let mut outcomes = [both.0.outcome(), both.1.outcome()];
+    outcomes.sort();
+    assert_eq!(outcomes, ["201", "429 RATE_LIMITED"]);
+    site.execute("DROP TRIGGER slowly ON slip_share; DELETE FROM slip_share")
+        .await;
     let refuse = async |refused: bool| {
         let form = json!({ "recipient": "010-1111-1111", "refused": refused });
         site.put("/message-refusals", form).await.done()

@@ -5,8 +5,7 @@ mod days;
 mod nodes;
 mod stand_in;
 
-use std::time::{Duration, Instant};
-
+use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::Value;
 
 use self::stand_in::{ErpProcess, Office, owe_slips};
@@ -15,7 +14,8 @@ use crate::support::{owed::slip, site::Clock, tls};
 #[actix_rt::test]
 async fn a_weighing_reaches_the_erp_with_all_that_it_needs_and_its_answer_is_on_the_record() {
     let erp = ErpProcess::start(&[]);
-    let office = Office::start(&erp, &[]).await;
+    // Nobody looks by himself what is owed: it is announced.
+    let office = Office::start(&erp, &[("delivery.look_every", "1h")]).await;
     let site = &office.site;
     let truck = site.truck("12가3456").await;
     site.execute(
@@ -139,7 +139,6 @@ async fn every_way_to_fail_is_survived_and_tried_again() {
         "expired-tokens",
     ];
     for (number, how) in ways.iter().enumerate() {
-        let began = Instant::now();
         erp.told(&format!("fail {how}"));
         owe_slips(&office.site, number + 1..=number + 1).await;
         office
@@ -148,11 +147,6 @@ async fn every_way_to_fail_is_survived_and_tried_again() {
                 i64::try_from(number).unwrap() + 1,
             )
             .await;
-        assert!(
-            began.elapsed() < Duration::from_secs(10),
-            "{how}: {:?}",
-            began.elapsed()
-        );
     }
     let book = erp.book().await;
     assert_eq!(effects(&book, "applied"), ways.len());
@@ -230,21 +224,29 @@ async fn an_erp_whose_certificate_is_for_another_name_is_told_nothing_until_it_s
     assert_eq!(effects(&erp.book().await, "applied"), 1);
 }
 
-/// OB-04, with rests of a tenth of a second for those of half a minute.
+/// OB-04, with rests of half a second for those of half a minute. How much a second it gets is measured at full size,
+/// `tests/torture`.
 #[actix_rt::test]
 async fn an_erp_that_was_down_gets_all_that_waited_and_is_not_run_over() {
+    const REST: TimeDelta = TimeDelta::milliseconds(500);
+    const AT_ONCE: usize = 8;
     let erp = ErpProcess::start(&["--fail", "unavailable=always", "--delay", "20"]);
-    let office = Office::start(&erp, &[("delivery.breaker_rest", "100ms")]).await;
+    let office = Office::start(&erp, &[("delivery.breaker_rest", "500ms")]).await;
     owe_slips(&office.site, 1..=300).await;
-    office
-        .until("SELECT least(count(*), 5) FROM outbox WHERE last_error LIKE '503%'", 5)
-        .await;
-    office.site.execute("SELECT pg_sleep(1)").await;
-    let asked = erp.book().await.iter().filter(|line| line["status"] == 503).count();
-    assert!(
-        (8..=25).contains(&asked),
-        "at first eight at once, then one a rest: {asked}"
-    );
+    let refused = erp.lines(AT_ONCE + 4, |line| line["status"] == 503).await;
+    let asked: Vec<DateTime<Utc>> = refused
+        .iter()
+        .map(|line| line["at"].as_str().unwrap().parse().unwrap())
+        .collect();
+    // A rest begins with the answer, and so after the question.
+    for (number, pair) in asked.windows(2).enumerate().skip(AT_ONCE) {
+        let gap = pair[1] - pair[0];
+        assert!(
+            gap >= REST,
+            "what was on its way at first, then one a rest; {}: {gap}",
+            number + 2
+        );
+    }
     assert_eq!(
         office
             .site
@@ -253,13 +255,9 @@ async fn an_erp_that_was_down_gets_all_that_waited_and_is_not_run_over() {
         0
     );
     erp.told("fail off");
-    let began = Instant::now();
     office
         .until("SELECT count(*) FROM outbox WHERE state = 'SENT'", 300)
         .await;
-    let took = began.elapsed();
-    // The rate is measured by OB-04 at full size, `tests/torture`; a machine that does other things too is slower.
-    assert!(took < Duration::from_secs(20), "it gets all that waited: {took:?}");
     let book = erp.book().await;
     assert_eq!(effects(&book, "applied"), 300);
 }

@@ -33,8 +33,6 @@ use crate::{
     domain::board_text::Sign,
 };
 
-const BETWEEN_LOOKS: Duration = Duration::from_secs(2);
-
 /// A truck joins the line. Asked by the handlers of HTTP; answers its entry, or why it has none.
 #[derive(Debug, Message)]
 #[rtype(result = "Result<Joined, DbError>")]
@@ -93,6 +91,7 @@ pub struct LineMoved;
 pub struct Queue {
     site_id: i64,
     call_deadline: TimeDelta,
+    look_every: Duration,
     repository: Handle<Repository>,
     directory: Directory,
     live: Listener<QueueChanged>,
@@ -110,7 +109,7 @@ pub struct Queue {
 impl Queue {
     pub fn new(
         site_id: i64,
-        call_deadline: TimeDelta,
+        (call_deadline, look_every): (TimeDelta, Duration),
         repository: Handle<Repository>,
         directory: Directory,
         (live, drivers): (Listener<QueueChanged>, Listener<DriverChanged>),
@@ -118,6 +117,7 @@ impl Queue {
         Self {
             site_id,
             call_deadline,
+            look_every,
             repository,
             directory,
             live,
@@ -206,7 +206,7 @@ impl Actor for Queue {
 
     fn started(&mut self, context: &mut Context<Self>) {
         self.look(context);
-        context.run_interval(BETWEEN_LOOKS, Self::look);
+        context.run_interval(self.look_every, Self::look);
     }
 }
 

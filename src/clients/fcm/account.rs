@@ -103,3 +103,21 @@ impl fmt::Debug for Account {
         write!(f, "Account({} of {})", self.client_email, self.project_id)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_assertion_goes_to_no_address_that_is_not_encrypted() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("account.json");
+        let file = serde_json::json!({
+            "project_id": "p", "private_key_id": "k", "private_key": "none", "client_email": "e",
+            "token_uri": "http://oauth2.example/token",
+        });
+        fs::write(&path, file.to_string()).unwrap();
+        let error = Account::read(&path).unwrap_err().to_string();
+        assert!(error.contains("token_uri is not encrypted"), "{error}");
+    }
+}

@@ -40,6 +40,10 @@ async fn what_is_owed_is_listed_and_found_and_does_not_show_what_it_says() {
 async fn a_dead_message_is_retried_or_discarded_by_an_administrator_and_written_down() {
     let site = Site::new().await;
     site.execute(OWED).await;
+    site.execute(
+        "UPDATE outbox SET first_attempt_at = now() - interval '4 d', payload = payload || '{\"sealed\": \"010\"}' WHERE id <= 2",
+    )
+    .await;
     let retried = site
         .post("/admin/outbox/1/retry", json!({ "reason": "품목 등록" }))
         .await
@@ -53,6 +57,10 @@ async fn a_dead_message_is_retried_or_discarded_by_an_administrator_and_written_
         .await
         .done();
     assert_eq!(discarded["state"], "DISCARDED");
+    let begun = "SELECT count(*) FROM outbox WHERE id = 1 AND first_attempt_at IS NULL AND payload ? 'sealed'";
+    assert_eq!(site.count(begun).await, 1, "with all its time before it");
+    let wiped = "SELECT count(*) FROM outbox WHERE id = 2 AND NOT payload ? 'sealed'";
+    assert_eq!(site.count(wiped).await, 1, "what was sealed is gone with it");
     for (path, outcome) in [
         ("/admin/outbox/2/retry", "409 INVALID_STATE"),
         ("/admin/outbox/3/discard", "409 INVALID_STATE"),

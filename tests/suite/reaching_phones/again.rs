@@ -1,10 +1,12 @@
-//! A push that is tried again goes to those devices alone that have not taken it.
+//! A push that is tried again goes to those devices alone that have not taken it, and to nobody where it has ceased to be true.
 
 use std::time::Duration;
 
+use serde_json::json;
 use tokio::time::{Instant, sleep};
+use weighbridge::clients::fcm::{Fcm, answer::Sent};
 
-use super::{PATIENCE, settled, token};
+use super::{PATIENCE, of_type, settled, token};
 use crate::support::{
     cab::Cab,
     site::Site,
@@ -13,15 +15,23 @@ use crate::support::{
 
 /// Makes the push that waits due, and waits until it is settled.
 async fn hurry(site: &Site) {
-    site.execute("UPDATE outbox SET next_attempt_at = now() WHERE kind = 'PUSH_CALLED' AND state = 'PENDING'")
-        .await;
+    due(site).await;
     settled(site, "PUSH_CALLED", &["SENT"]).await;
 }
 
+async fn due(site: &Site) {
+    site.execute("UPDATE outbox SET next_attempt_at = now() WHERE state = 'PENDING'")
+        .await;
+}
+
 async fn failed_once(site: &Site, why: &str) {
+    kind_failed_once(site, "PUSH_CALLED", why).await;
+}
+
+async fn kind_failed_once(site: &Site, kind: &str, why: &str) {
     let until = Instant::now() + PATIENCE;
     loop {
-        let rows = settled(site, "PUSH_CALLED", &["PENDING"]).await;
+        let rows = settled(site, kind, &["PENDING"]).await;
         if let (1, Some(said)) = (rows[0].1, &rows[0].2) {
             return assert!(said.contains(why), "{said}");
         }
@@ -69,4 +79,80 @@ async fn who_has_a_push_does_not_get_it_again_because_a_lost_device_cannot_be_fo
     hurry(&site).await;
     let sends = fcm.all(|line| is_send(line) && token(line) == "phone-one").await;
     assert_eq!(sends.len(), 1, "{sends:#?}");
+}
+
+/// Pauses so long that a push waits until a test makes it due.
+const SLOW: [(&str, &str); 2] = [("delivery.first_pause", "1000h"), ("delivery.longest_pause", "1000h")];
+
+#[actix_web::test]
+async fn a_call_that_does_not_stand_any_more_is_not_told_and_then_not_taken_back_either() {
+    let fcm = StandIn::start("fcm", &["--fail", "unavailable=always"]);
+    let site = Site::pushing_to(&fcm, &SLOW).await;
+    let cab = Cab::new(&site, 1).await;
+    cab.tell_token("phone").await;
+    let entry = cab.check_in(&site).await;
+    site.call_next(site.stations[0]).await.done();
+    failed_once(&site, "503").await;
+    cab.cancel(&site, entry).await;
+    fcm.told("fail off");
+    due(&site).await;
+    let call = settled(&site, "PUSH_CALLED", &["DISCARDED"]).await;
+    assert!(call[0].2.as_ref().unwrap().contains("does not stand"), "{call:?}");
+    let back = settled(&site, "PUSH_WITHDRAWN", &["DISCARDED"]).await;
+    assert!(back[0].2.as_ref().unwrap().contains("had not been told"), "{back:?}");
+    let taken = fcm.all(|line| is_send(line) && line["status"] == 200).await;
+    assert!(taken.is_empty(), "{taken:#?}");
+}
+
+#[actix_web::test]
+async fn who_is_called_again_does_not_hear_that_his_last_call_was_taken_back() {
+    let fcm = StandIn::start("fcm", &[]);
+    let site = Site::pushing_to(&fcm, &SLOW).await;
+    let station = site.stations[0];
+    let cab = Cab::new(&site, 1).await;
+    cab.tell_token("phone").await;
+    cab.check_in(&site).await;
+    site.call_next(station).await.done();
+    settled(&site, "PUSH_CALLED", &["SENT"]).await;
+    fcm.told("fail unavailable");
+    site.post(&format!("/stations/{station}/close"), json!({})).await.done();
+    kind_failed_once(&site, "PUSH_WITHDRAWN", "503").await;
+    site.post(&format!("/stations/{station}/open"), json!({})).await.done();
+    site.call_next(station).await.done();
+    settled(&site, "PUSH_CALLED", &["SENT", "SENT"]).await;
+    due(&site).await;
+    let back = settled(&site, "PUSH_WITHDRAWN", &["DISCARDED"]).await;
+    assert!(back[0].2.as_ref().unwrap().contains("called again"), "{back:?}");
+}
+
+#[actix_web::test]
+async fn a_device_that_has_signed_out_is_not_told() {
+    let fcm = StandIn::start("fcm", &[]);
+    let site = Site::pushing_to(&fcm, &[]).await;
+    let cab = Cab::new(&site, 1).await;
+    let second = cab.on_second_device().await;
+    cab.tell_token("phone-one").await;
+    second.tell_token("phone-two").await;
+    site.execute("UPDATE login_session SET revoked_at = now() WHERE fcm_token = 'phone-two'")
+        .await;
+    cab.check_in(&site).await;
+    site.call_next(site.stations[0]).await.done();
+    settled(&site, "PUSH_CALLED", &["SENT"]).await;
+    let calls = fcm.all(of_type("QUEUE_CALLED")).await;
+    assert_eq!(calls.iter().map(token).collect::<Vec<_>>(), ["phone-one"]);
+}
+
+#[actix_web::test]
+async fn after_silence_fcm_is_left_alone_for_ten_seconds() {
+    let fcm = StandIn::start("fcm", &["--fail", "timeout=always"]);
+    let client = Fcm::new(&fcm.url(), &fcm.credentials(), Duration::from_millis(500)).unwrap();
+    let message = json!({ "message": { "token": "phone", "data": { "type": "QUEUE_CALLED" } } });
+    let sent = client.send(&message).await;
+    let Sent::Later { why, after } = sent else {
+        panic!("{sent:?}")
+    };
+    assert_eq!(
+        (why.as_str(), after),
+        ("no answer in time", Some(Duration::from_secs(10)))
+    );
 }

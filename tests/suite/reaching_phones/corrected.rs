@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 use super::{of_type, settled};
 use crate::support::{
     cab::Cab,
+    screen::Screen,
     site::{Clock, Site},
     stand_in::StandIn,
 };
@@ -56,8 +57,12 @@ async fn a_correction_reaches_whoever_has_the_slip_and_whoever_had_it() {
     for said in [&first["data"]["slip_number"], &second["slip_number"]] {
         assert!(words.contains(said.as_str().unwrap()), "{words}");
     }
-    // It was another driver's.
+    // It was another driver's, whose app is open.
+    let mut app = Screen::open_by(&lee.app, &site, "driver").await;
+    app.hears("the snapshot", |frame| frame["type"] == "snapshot").await;
     let third = correct(&second["id"], json!({ "reason": "기사 정정", "driver_id": lee.driver })).await;
+    app.hears("the slip", |frame| frame["data"]["slip"]["id"] == third["id"])
+        .await;
     let lost = told("WEIGHING_REVOKED", 1).await;
     assert_eq!(
         (&lost["token"], &lost["data"]["slip_number"], &lost["data"]["record_id"]),

@@ -4,7 +4,8 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-const WITHIN: Duration = Duration::from_secs(30);
+/// No limit of the product: what hangs is to fail by itself.
+const WITHIN: Duration = Duration::from_mins(5);
 
 /// Asks until the query's number is this.
 pub async fn until(client: &tokio_postgres::Client, query: &str, expected: i64) {

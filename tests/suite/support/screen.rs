@@ -10,9 +10,10 @@ use tokio_tungstenite::{
     tungstenite::{Message, client::IntoClientRequest},
 };
 
-use super::site::Site;
+use super::{server::Client, site::Site};
 
-const PATIENCE: Duration = Duration::from_secs(30);
+/// No limit of the product: what hangs is to fail by itself.
+const PATIENCE: Duration = Duration::from_mins(2);
 
 /// See the file's head.
 pub struct Screen(WebSocketStream<MaybeTlsStream<TcpStream>>);
@@ -20,7 +21,12 @@ pub struct Screen(WebSocketStream<MaybeTlsStream<TcpStream>>);
 impl Screen {
     /// Opened by the administrator; what the topic shows at first is still to be heard.
     pub async fn open(site: &Site, topic: &str) -> Self {
-        let ticket = site.post("/ws/ticket", json!({})).await.done()["ticket"].clone();
+        Self::open_by(site.admin(), site, topic).await
+    }
+
+    /// The same by somebody else.
+    pub async fn open_by(who: &Client, site: &Site, topic: &str) -> Self {
+        let ticket = who.post("/api/v1/ws/ticket", json!({})).await.done()["ticket"].clone();
         let mut request = format!("ws://{}/api/v1/ws", site.address())
             .into_client_request()
             .unwrap();

@@ -57,9 +57,14 @@ impl TestServer {
         Self::start_on(Arc::new(Database::new()), settings).await
     }
 
-    /// One more server on the same database.
-    pub async fn start_another(&self) -> Self {
-        Self::start_on(Arc::clone(&self.database), &[]).await
+    /// One more server on the same database, whose connections have this for `witness.server`.
+    pub async fn start_another(&self, name: &str, settings: &[(&str, &str)]) -> Self {
+        let url = format!(
+            "{}?options=-c%20witness.server%3D{name}",
+            self.database.url().expose_secret()
+        );
+        let settings = [&[("database.url", url.as_str())], settings].concat();
+        Self::start_on(Arc::clone(&self.database), &settings).await
     }
 
     async fn start_on(database: Arc<Database>, settings: &[(&str, &str)]) -> Self {

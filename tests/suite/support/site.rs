@@ -93,9 +93,9 @@ impl Site {
         self.server.address()
     }
 
-    /// One more server on its database.
-    pub async fn another_server(&self) -> TestServer {
-        self.server.start_another().await
+    /// One more server on its database, whose connections have this for `witness.server`.
+    pub async fn another_server(&self, name: &str, settings: &[(&str, &str)]) -> TestServer {
+        self.server.start_another(name, settings).await
     }
 
     pub const fn admin(&self) -> &Client {

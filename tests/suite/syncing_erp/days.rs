@@ -194,22 +194,26 @@ async fn a_term_does_not_end_while_something_is_written_under_it() {
     let database = Database::new();
     let (client, runner) = (database.connect().await, Runner::new(database.pool(), LEASE).unwrap());
     let term = lead(&runner, "a", LEASE).await.unwrap();
-    // As a close holds it, until its commit.
+    client.batch_execute(&row(&slip(1), 1, None, &slip(1))).await.unwrap();
+    // The close has begun, and cannot write.
     client
-        .batch_execute("BEGIN; SELECT term FROM leader_lease FOR SHARE")
+        .batch_execute("BEGIN; LOCK TABLE day_close IN SHARE MODE")
         .await
         .unwrap();
-    let usurper = database.connect().await;
-    usurper.batch_execute("SET lock_timeout = '100ms'").await.unwrap();
-    let taken = usurper
-        .execute("UPDATE leader_lease SET term = term + 1", &[])
-        .await
-        .unwrap_err();
+    let usurping = async {
+        database.until_locked_out(1).await;
+        let usurper = database.connect().await;
+        usurper.batch_execute("SET lock_timeout = '100ms'").await.unwrap();
+        let taken = usurper.execute("UPDATE leader_lease SET term = term + 1", &[]).await;
+        client.batch_execute("COMMIT").await.unwrap();
+        taken.unwrap_err()
+    };
+    let (closed, taken) = tokio::join!(closed(&runner, term, "2026-01-25T15:40:00Z"), usurping);
     assert!(
         taken.as_db_error().unwrap().message().contains("lock timeout"),
         "{taken}"
     );
-    client.batch_execute("COMMIT").await.unwrap();
+    assert_eq!(closed, ["2026-01-25"]);
     assert_eq!(lead(&runner, "a", LEASE).await, Some(term));
 }
 

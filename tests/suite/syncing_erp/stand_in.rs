@@ -47,6 +47,11 @@ impl ErpProcess {
         self.0.all(|_| true).await
     }
 
+    /// The first lines of which this is true, once there are so many.
+    pub async fn lines(&self, count: usize, matching: impl Fn(&Value) -> bool) -> Vec<Value> {
+        self.0.got(count, matching).await
+    }
+
     /// The lines of what was applied, once there are so many.
     pub async fn applied(&self, count: usize) -> Vec<Value> {
         self.0.got(count, |line| line["note"]["effect"] == "applied").await
