@@ -111,8 +111,10 @@ impl Duty {
         } else if reading.is_some() && self.indicator_up == Some(false) {
             self.tell_indicator(EventKind::IndicatorUp {}).await?;
         }
+        // A deck that is known to be empty again is no event, and a truck that drives on next is not found standing.
+        let is_news = events.is_empty() && before.state().deck != self.logic.state().deck;
         self.settle(before, events).await?;
-        if at_ms - self.kept_ms >= KEEP_EVERY_MS {
+        if is_news || at_ms - self.kept_ms >= KEEP_EVERY_MS {
             self.keep().await;
         }
         if at_ms - self.looked_for_room_ms >= LOOK_FOR_ROOM_MS {
