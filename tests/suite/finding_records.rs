@@ -172,7 +172,7 @@ async fn one_record_is_found_whatever_its_status() {
 
 /// A month of twenty thousand open records of two hundred trucks.
 const A_FULL_MONTH: &str = "
-    SELECT ensure_weigh_record_partition('2026-02-01 12:00+09');
+    SELECT ensure_weigh_record_partition('2026-02-01 12:00+09'), setval('weigh_record_id_seq', 1000);
     INSERT INTO vehicle (plate_number) SELECT '88가' || n FROM generate_series(2000, 2199) AS n;
     INSERT INTO weigh_record (site_id, station_id, vehicle_id, weighed_at)
     SELECT 1, 1, v.id, '2026-02-01 00:00+09'::timestamptz + n * interval '2 hours' + v.id * interval '1 second'

@@ -138,7 +138,7 @@ async fn a_call_that_ends_on_the_deck_is_taken_back_on_the_phone_at_once() {
     site.call_next(station).await.done();
     fcm.got(1, of_type("QUEUE_CALLED")).await;
     clock.catch_up();
-    for kg in [0, 25_000, 0] {
+    for kg in [0, 24_000, 25_000, 0] {
         site.post_reading(station, kg, &mut clock).await.done();
     }
     let told = fcm.got(1, of_type("QUEUE_WITHDRAWN")).await;

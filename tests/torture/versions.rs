@@ -49,6 +49,7 @@ async fn files_of_older_versions_go_on_and_other_versions_of_the_link_are_refuse
         assert!(!held.is_empty(), "{}", file.display());
         world.edge.start_again();
         world.edge.ready().await;
+        world.empty_decks().await;
         drained(&world).await;
         let stored = world
             .pairs("SELECT epoch || ' ' || seq, sha256 || ' ' || status FROM v_edge_events")

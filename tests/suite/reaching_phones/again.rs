@@ -85,7 +85,7 @@ async fn who_has_a_push_does_not_get_it_again_because_a_lost_device_cannot_be_fo
 const SLOW: [(&str, &str); 2] = [("delivery.first_pause", "1000h"), ("delivery.longest_pause", "1000h")];
 
 #[actix_web::test]
-async fn a_call_that_does_not_stand_any_more_is_not_told_and_then_not_taken_back_either() {
+async fn a_call_that_does_not_stand_any_more_is_not_pushed_and_taken_back_where_the_app_lists_it() {
     let fcm = StandIn::start("fcm", &["--fail", "unavailable=always"]);
     let site = Site::pushing_to(&fcm, &SLOW).await;
     let cab = Cab::new(&site, 1).await;
@@ -98,10 +98,11 @@ async fn a_call_that_does_not_stand_any_more_is_not_told_and_then_not_taken_back
     due(&site).await;
     let call = settled(&site, "PUSH_CALLED", &["DISCARDED"]).await;
     assert!(call[0].2.as_ref().unwrap().contains("does not stand"), "{call:?}");
-    let back = settled(&site, "PUSH_WITHDRAWN", &["DISCARDED"]).await;
-    assert!(back[0].2.as_ref().unwrap().contains("had not been told"), "{back:?}");
+    // The first attempt has put the call on the driver's list.
+    settled(&site, "PUSH_WITHDRAWN", &["SENT"]).await;
     let taken = fcm.all(|line| is_send(line) && line["status"] == 200).await;
-    assert!(taken.is_empty(), "{taken:#?}");
+    let withdrawn = taken.iter().filter(|line| of_type("QUEUE_WITHDRAWN")(line)).count();
+    assert_eq!((taken.len(), withdrawn), (1, 1), "{taken:#?}");
 }
 
 #[actix_web::test]
@@ -151,8 +152,6 @@ async fn after_silence_fcm_is_left_alone_for_ten_seconds() {
     let Sent::Later { why, after } = sent else {
         panic!("{sent:?}")
     };
-    assert_eq!(
-        (why.as_str(), after),
-        ("no answer in time", Some(Duration::from_secs(10)))
-    );
+    assert!(why.starts_with("no answer in time"), "{why}");
+    assert_eq!(after, Some(Duration::from_secs(10)));
 }

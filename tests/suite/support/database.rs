@@ -13,6 +13,7 @@ use std::{
 };
 
 use secrecy::{ExposeSecret, SecretString};
+use tokio_postgres::error::SqlState;
 use weighbridge::db::{Pool, embedded::Embedded, identity::OnRestore, migrate, pool::PoolSettings};
 
 use super::folder::Folder;
@@ -102,7 +103,7 @@ impl Database {
 impl Drop for Database {
     fn drop(&mut self) {
         if !thread::panicking() {
-            cluster().execute(&format!("DROP DATABASE {} WITH (FORCE)", self.name));
+            cluster().remove(&self.name);
         }
     }
 }
@@ -153,10 +154,26 @@ impl Cluster {
         format!("{server}/{database}").into()
     }
 
-    /// Runs one statement outside of all test databases, wherever the caller is.
+    /// PostgreSQL 15 may wait for ever for another test's connection: one whose statement is cancelled in the very instant in
+    /// which it is told of the removal answers with its next statement alone. What is left then goes with the whole cluster.
+    fn remove(&self, database: &str) {
+        let removed = self.try_execute(&[
+            "SET statement_timeout = '20s'",
+            &format!("DROP DATABASE {database} WITH (FORCE)"),
+        ]);
+        if let Err(error) = removed {
+            assert_eq!(error.code(), Some(&SqlState::QUERY_CANCELED), "{error}");
+        }
+    }
+
     fn execute(&self, statement: &str) {
+        self.try_execute(&[statement]).unwrap();
+    }
+
+    /// Runs statements outside of all test databases, wherever the caller is.
+    fn try_execute(&self, statements: &[&str]) -> Result<(), tokio_postgres::Error> {
         let turn = self.turn.lock();
-        thread::scope(|scope| {
+        let done = thread::scope(|scope| {
             let run = || {
                 let runtime = tokio::runtime::Builder::new_current_thread()
                     .enable_all()
@@ -168,12 +185,16 @@ impl Cluster {
                         .await
                         .unwrap();
                     tokio::spawn(connection);
-                    client.batch_execute(statement).await.unwrap();
-                });
+                    for statement in statements {
+                        client.batch_execute(statement).await?;
+                    }
+                    Ok(())
+                })
             };
-            scope.spawn(run).join().unwrap();
+            scope.spawn(run).join().unwrap()
         });
         drop(turn);
+        done
     }
 }
 

@@ -61,6 +61,7 @@ async fn power_cuts(world: &mut World, mut case: Case) {
     world.edge.start_under(&under);
     world.edge.start_again();
     world.edge.ready().await;
+    world.empty_decks().await;
     world.rounds(case.pick(3, 60)).await;
     world.edge.kill();
     until_written(&log).await;
@@ -205,6 +206,7 @@ async fn full_disk(world: &mut World, proxy: &Proxy, mut case: Case) {
     proxy.cut(Cut::Closed);
     world.edge.start_again();
     world.edge.ready().await;
+    world.empty_decks().await;
     world.rounds(case.pick(1, 20)).await;
     let mut news = world.site.yard.events();
     fill(&data.join("filler"));

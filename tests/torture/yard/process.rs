@@ -35,7 +35,7 @@ pub struct Launch {
 }
 
 /// Far beyond what a start takes, on a machine that does other things too.
-const READY_WITHIN: Duration = Duration::from_secs(90);
+pub(super) const READY_WITHIN: Duration = Duration::from_secs(90);
 const LOOK_AGAIN: Duration = Duration::from_millis(10);
 
 impl Process {

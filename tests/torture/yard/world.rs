@@ -19,6 +19,7 @@ use tokio::{
     net::TcpListener,
     sync::watch,
     task::{JoinHandle, JoinSet},
+    time::{Instant, sleep},
 };
 use tokio_postgres::NoTls;
 use weighbridge_sim::{
@@ -32,7 +33,7 @@ use weighbridge_sim::{
     yard::{Visit, Yard},
 };
 
-use super::process::{Launch, Process};
+use super::process::{Launch, Process, READY_WITHIN};
 use crate::{folder::Folder, frame::Case};
 
 /// A site under fire. Dropping it ends everything of it.
@@ -137,7 +138,7 @@ impl World {
             folder: folder.path().to_owned(),
         });
         edge.ready().await;
-        Self {
+        let world = Self {
             site,
             edge,
             server,
@@ -147,6 +148,26 @@ impl World {
             edge_program,
             elsewhere: Vec::new(),
             folder,
+        };
+        world.empty_decks().await;
+        world
+    }
+
+    /// Waits until the edge knows that its decks are empty, as one with a new file has to see first: whoever drives on
+    /// before that was found standing, and is for staff.
+    pub async fn empty_decks(&self) {
+        let began = Instant::now();
+        let is_empty = |station: &Value| station["state"] == "empty";
+        loop {
+            let status = self.edge_status().unwrap_or_default();
+            if status["stations"]
+                .as_array()
+                .is_some_and(|all| all.iter().all(is_empty))
+            {
+                return;
+            }
+            assert!(began.elapsed() < READY_WITHIN, "no empty decks: {status:#}");
+            sleep(Duration::from_millis(50)).await;
         }
     }
 
