@@ -126,12 +126,12 @@ fn edge_toml(folder: &Path, server_url: &str, key: &EdgeKey, stations: &[Station
     head + &stations + &board
 }
 
-/// A yard faster than life settles faster too, and its trucks leave faster.
+/// A yard faster than life settles faster too, and its next truck follows within a reading or two.
 const fn options(rate_hz: u32) -> &'static str {
     if rate_hz <= 10 {
         ""
     } else {
-        "[station.options]\ndwell_ms = 200\nleave_ms = 100\n"
+        "[station.options]\ndwell_ms = 200\nleave_ms = 0\n"
     }
 }
 

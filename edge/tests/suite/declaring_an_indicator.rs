@@ -86,7 +86,8 @@ fn a_mistake_in_it_is_named_with_file_line_and_key_wherever_it_is_used() {
     let site = Site::new();
     site.write("acme.toml", &wrong);
     let port = site.port();
-    let mut edge = site.with_indicator(&port, "acme.toml").launch();
+    let site = site.with_indicator(&port, "acme.toml");
+    let mut edge = site.launch();
     assert_eq!(edge.finished(), 64);
     let said = edge.lines().join("\n");
     assert!(
