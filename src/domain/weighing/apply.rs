@@ -91,7 +91,7 @@ pub fn apply(ledger: &mut Ledger, arrival: &Arrival<'_>) -> Fate {
             "weighs nothing: its indicator shows net; press CLEAR (gross) on it",
         ),
         EventKind::IndicatorDown { .. } => {
-            alarm(ledger, station_id, "INDICATOR_DOWN", "hears nothing from its indicator")
+            alarm(ledger, station_id, "INDICATOR_DOWN", "hears nothing from its indicator");
         }
     }
     deck::follow(ledger, body);

@@ -44,9 +44,12 @@ async fn a_destination_that_refuses_one_message_after_the_other_is_not_left_alon
         )
         .await;
     }
-    let carrier = Porter::that(|due, _| match due.payload["bad"] == true {
-        true => Outcome::Dead { why: "422".to_owned() },
-        false => Porter::sent(due),
+    let carrier = Porter::that(|due, _| {
+        if due.payload["bad"] == true {
+            Outcome::Dead { why: "422".to_owned() }
+        } else {
+            Porter::sent(due)
+        }
     });
     post.courier(&carrier);
     post.until("SELECT count(*) FROM outbox WHERE state = 'SENT'", 2).await;
