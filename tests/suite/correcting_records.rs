@@ -41,6 +41,7 @@ async fn weigh(site: &Site, truck: Truck, weights: &[i32]) {
         site.weigh(station, *kg, &mut clock).await;
         site.leave(station, &mut clock).await;
     }
+    clock.has_come().await;
 }
 
 async fn correct(site: &Site, record: i64, body: Value) -> crate::support::server::Reply {

@@ -227,6 +227,12 @@ impl Clock {
         self.0 = self.0.max(Utc::now().fixed_offset());
     }
 
+    /// Waits until it is as late as this clock says: what another one says then is later.
+    pub async fn has_come(&self) {
+        let ahead = self.0.signed_duration_since(Utc::now()).to_std().unwrap_or_default();
+        tokio::time::sleep(ahead).await;
+    }
+
     /// Fifty milliseconds later.
     pub fn tick(&mut self) -> String {
         self.0 += Duration::milliseconds(50);
