@@ -113,8 +113,12 @@ fn an_indicator_that_shows_net_is_alarmed_and_not_weighed_until_it_shows_gross()
         (&told["stations"][0]["state"], &told["stations"][0]["net"]),
         (&"error".into(), &true.into())
     );
+    let readings = || site.status()["stations"][0]["readings"].as_u64();
+    let before = readings();
     site.deck.says(Says::Bytes(b"ST,NT,+0008000kg\r\n".to_vec()));
-    sleep(Duration::from_millis(200));
+    eventually("readings of another net weight", || {
+        (readings() > before.map(|count| count + 3)).then_some(())
+    });
     site.deck.weighs(18_340);
     site.until_deck_is("captured");
     site.deck.weighs(0);

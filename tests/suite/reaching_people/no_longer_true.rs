@@ -5,23 +5,17 @@ use serde_json::{Value, json};
 use super::{KAKAO, settled, text, yard};
 use crate::support::{
     cab::Cab,
+    retries::{SLOW, failed_once, make_due},
     site::{Clock, Site},
     stand_in::StandIn,
 };
 
-/// Pauses so long that a message waits until a test makes it due.
-const SLOW: [(&str, &str); 2] = [("delivery.first_pause", "1000h"), ("delivery.longest_pause", "1000h")];
-
 /// Waits until the message has failed, has this done, and makes it due at a service that is well.
 async fn meanwhile(site: &Site, sms: &StandIn, kind: &str, change: impl AsyncFnOnce()) {
-    let failed = format!("SELECT count(*) FROM outbox WHERE kind = '{kind}' AND state = 'PENDING' AND attempts = 1");
-    while site.count(&failed).await == 0 {
-        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
-    }
+    failed_once(site, kind, "503").await;
     change().await;
     sms.told("fail off");
-    site.execute("UPDATE outbox SET next_attempt_at = now() WHERE state = 'PENDING'")
-        .await;
+    make_due(site).await;
 }
 
 async fn taken(sms: &StandIn) -> Vec<Value> {

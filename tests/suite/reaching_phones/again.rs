@@ -3,41 +3,20 @@
 use std::time::Duration;
 
 use serde_json::json;
-use tokio::time::{Instant, sleep};
 use weighbridge::clients::fcm::{Fcm, answer::Sent};
 
-use super::{PATIENCE, of_type, settled, token};
+use super::{of_type, settled, token};
 use crate::support::{
     cab::Cab,
+    retries::{SLOW, failed_once, make_due},
     site::Site,
     stand_in::{StandIn, is_send},
 };
 
 /// Makes the push that waits due, and waits until it is settled.
 async fn hurry(site: &Site) {
-    due(site).await;
+    make_due(site).await;
     settled(site, "PUSH_CALLED", &["SENT"]).await;
-}
-
-async fn due(site: &Site) {
-    site.execute("UPDATE outbox SET next_attempt_at = now() WHERE state = 'PENDING'")
-        .await;
-}
-
-async fn failed_once(site: &Site, why: &str) {
-    kind_failed_once(site, "PUSH_CALLED", why).await;
-}
-
-async fn kind_failed_once(site: &Site, kind: &str, why: &str) {
-    let until = Instant::now() + PATIENCE;
-    loop {
-        let rows = settled(site, kind, &["PENDING"]).await;
-        if let (1, Some(said)) = (rows[0].1, &rows[0].2) {
-            return assert!(said.contains(why), "{said}");
-        }
-        assert!(Instant::now() < until, "{rows:?}");
-        sleep(Duration::from_millis(20)).await;
-    }
 }
 
 #[actix_web::test]
@@ -51,7 +30,7 @@ async fn who_has_a_push_does_not_get_it_again_because_fcm_is_silent_on_another_d
     fcm.told("fail timeout");
     cab.check_in(&site).await;
     site.call_next(site.stations[0]).await.done();
-    failed_once(&site, "no answer in time").await;
+    failed_once(&site, "PUSH_CALLED", "no answer in time").await;
     hurry(&site).await;
     let sends = fcm.all(is_send).await;
     let silent = sends.iter().find(|send| send["status"].is_null()).unwrap();
@@ -74,15 +53,12 @@ async fn who_has_a_push_does_not_get_it_again_because_a_lost_device_cannot_be_fo
     .await;
     cab.check_in(&site).await;
     site.call_next(site.stations[0]).await.done();
-    failed_once(&site, "not now").await;
+    failed_once(&site, "PUSH_CALLED", "not now").await;
     site.execute("DROP FUNCTION keep CASCADE").await;
     hurry(&site).await;
     let sends = fcm.all(|line| is_send(line) && token(line) == "phone-one").await;
     assert_eq!(sends.len(), 1, "{sends:#?}");
 }
-
-/// Pauses so long that a push waits until a test makes it due.
-const SLOW: [(&str, &str); 2] = [("delivery.first_pause", "1000h"), ("delivery.longest_pause", "1000h")];
 
 #[actix_web::test]
 async fn a_call_that_does_not_stand_any_more_is_not_pushed_and_taken_back_where_the_app_lists_it() {
@@ -92,10 +68,10 @@ async fn a_call_that_does_not_stand_any_more_is_not_pushed_and_taken_back_where_
     cab.tell_token("phone").await;
     let entry = cab.check_in(&site).await;
     site.call_next(site.stations[0]).await.done();
-    failed_once(&site, "503").await;
+    failed_once(&site, "PUSH_CALLED", "503").await;
     cab.cancel(&site, entry).await;
     fcm.told("fail off");
-    due(&site).await;
+    make_due(&site).await;
     let call = settled(&site, "PUSH_CALLED", &["DISCARDED"]).await;
     assert!(call[0].2.as_ref().unwrap().contains("does not stand"), "{call:?}");
     // The first attempt has put the call on the driver's list.
@@ -117,11 +93,11 @@ async fn who_is_called_again_does_not_hear_that_his_last_call_was_taken_back() {
     settled(&site, "PUSH_CALLED", &["SENT"]).await;
     fcm.told("fail unavailable");
     site.post(&format!("/stations/{station}/close"), json!({})).await.done();
-    kind_failed_once(&site, "PUSH_WITHDRAWN", "503").await;
+    failed_once(&site, "PUSH_WITHDRAWN", "503").await;
     site.post(&format!("/stations/{station}/open"), json!({})).await.done();
     site.call_next(station).await.done();
     settled(&site, "PUSH_CALLED", &["SENT", "SENT"]).await;
-    due(&site).await;
+    make_due(&site).await;
     let back = settled(&site, "PUSH_WITHDRAWN", &["DISCARDED"]).await;
     assert!(back[0].2.as_ref().unwrap().contains("called again"), "{back:?}");
 }

@@ -8,6 +8,7 @@
 //! - [`link`]: an edge's end of the link to that server
 //! - [`node`]: a server as a process of its own
 //! - [`owed`]: slips that are owed to an ERP
+//! - [`retries`]: what failed and waits to be tried again
 //! - [`screen`]: a dashboard
 //! - [`server`]: a whole server, and a client that speaks to it
 //! - [`site`]: stations, trucks and drivers on that server
@@ -23,6 +24,7 @@ pub mod line;
 pub mod link;
 pub mod node;
 pub mod owed;
+pub mod retries;
 pub mod screen;
 pub mod server;
 pub mod site;
