@@ -4,7 +4,10 @@ mod receipts;
 mod yard;
 
 use expect_test::expect;
-use weighbridge_protocol::{Kilograms, link::EventKind};
+use weighbridge_protocol::{
+    Kilograms,
+    link::{EventKind, event::IndicatorTrouble},
+};
 
 use yard::{STATION, Yard};
 
@@ -242,6 +245,18 @@ fn another_edge_may_not_speak_for_a_station() {
         call Called, capture None, record Some(9)
         record 9 PENDING, net -, slip -, review -
         Rejected(ForeignStation(1))
+    "#]]);
+}
+
+#[test]
+fn an_indicator_that_shows_net_is_alarmed_as_that() {
+    let why = Some(IndicatorTrouble::Net);
+    Yard::new()
+        .event(40, 50, None, EventKind::IndicatorDown { why })
+        .check(expect![[r#"
+        call Called, capture None, record Some(9)
+        record 9 PENDING, net -, slip -, review -
+        alarm INDICATOR_NET
     "#]]);
 }
 
