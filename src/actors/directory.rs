@@ -5,7 +5,7 @@ use weighbridge_supervision::{Handle, Tree};
 
 use super::{
     courier::{Courier, Owed, Route},
-    edge_link::EdgeLink,
+    edge_link::{EdgeLink, StationsChanged},
     indicator::{Indicator, StationTouched},
     queue::{LineMoved, Queue},
 };
@@ -44,6 +44,13 @@ impl Directory {
     pub fn touch_station(&self, station_id: i64, records: Vec<i64>) {
         if let Some(indicator) = self.indicator(station_id) {
             indicator.listener().announce(StationTouched { records });
+        }
+    }
+
+    /// Tells an edge, if it is linked to this server, that what it knows of its stations may hold no more.
+    pub fn touch_edge(&self, edge_id: i64) {
+        if let Some(link) = self.edge_link(edge_id) {
+            link.listener().announce(StationsChanged);
         }
     }
 

@@ -289,6 +289,8 @@ async fn changed(
     let changed = repository.run(change).await?;
     if ends {
         end_link(directory, id, EndLink::OutOfUse);
+    } else {
+        directory.touch_edge(id);
     }
     Ok(changed)
 }

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use actix_web::{delete, get, post, put, web::Data};
-use chrono::{DateTime, FixedOffset, NaiveDate};
-use serde::{Deserialize, Serialize};
+use chrono::NaiveDate;
+use serde::Deserialize;
 use serde_json::Value;
 use utoipa::{IntoParams, ToSchema};
 use weighbridge_supervision::Handle;
@@ -27,13 +27,15 @@ use crate::{
     },
     db::{
         site::SiteChosen,
-        weigh_station::{AddStation, ChangeStation, Station, StationById, StationChange, Stations},
+        weigh_station::{AddStation, ChangeStation, StationById, StationChange, Stations},
         weight::MaybeWeight,
     },
 };
 
+use view::StationView;
 use wishes::{address, approach, capture};
 
+mod view;
 mod wishes;
 
 #[derive(Debug, Deserialize, IntoParams)]
@@ -106,35 +108,6 @@ pub enum Calling {
 pub enum Direction {
     In,
     Out,
-}
-
-/// A scale.
-#[derive(Debug, Serialize, ToSchema)]
-pub struct StationView {
-    id: i64,
-    name: String,
-    site_id: i64,
-    edge_id: Option<i64>,
-    indicator_type: String,
-    protocol: Option<String>,
-    address: Option<String>,
-    /// IDLE, WEIGHING or ERROR.
-    status: String,
-    last_heartbeat: Option<DateTime<FixedOffset>>,
-    #[schema(value_type = Option<f64>)]
-    capacity: Option<Kg>,
-    #[schema(value_type = Option<f64>)]
-    division: Option<Kg>,
-    verified_until: Option<NaiveDate>,
-    #[schema(value_type = Object)]
-    capture: Value,
-    calling: String,
-    directions: Vec<String>,
-    product_ids: Vec<i64>,
-    approach_ms: i32,
-    open: bool,
-    is_active: bool,
-    created_at: DateTime<FixedOffset>,
 }
 
 /// What the handlers of this file need.
@@ -306,6 +279,9 @@ async fn change(
     if let Some(indicator) = actors.directory.indicator(id) {
         indicator.listener().announce(StationTouched { records: Vec::new() });
     }
+    if let Some(edge) = changed.edge_id {
+        actors.directory.touch_edge(edge);
+    }
     if let Some(queue) = actors.directory.queue(changed.site_id) {
         queue.listener().announce(LineMoved);
     }
@@ -367,33 +343,6 @@ impl Direction {
         match self {
             Self::In => "IN",
             Self::Out => "OUT",
-        }
-    }
-}
-
-impl StationView {
-    fn of(station: Station, rules: &Rules) -> Self {
-        Self {
-            id: station.id,
-            name: station.name,
-            site_id: station.site_id,
-            edge_id: station.edge_id,
-            indicator_type: station.indicator_type,
-            protocol: station.protocol,
-            address: station.address,
-            status: station.status,
-            last_heartbeat: station.last_heartbeat.map(|at| rules.local(at)),
-            capacity: station.capacity.map(Kg),
-            division: station.division.map(Kg),
-            verified_until: station.verified_until,
-            capture: station.capture_settings,
-            calling: station.calling,
-            directions: station.directions,
-            product_ids: station.product_ids,
-            approach_ms: station.least_approach_ms,
-            open: station.is_open,
-            is_active: station.is_active,
-            created_at: rules.local(station.created_at),
         }
     }
 }

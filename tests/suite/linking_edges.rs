@@ -84,7 +84,7 @@ async fn an_edge_whose_hello_is_refused_leaves_the_link_of_that_key_alone() {
     let mut other = Link::connected(&site, &site.key).await.unwrap();
     other.say(&hello(&site, 99, Uuid::from_u128(8))).await;
     assert_eq!(other.closed().await, 4426);
-    is_obeyed(&site, &mut healthy).await;
+    healthy.obeys(&site).await;
 
     let mut of_another_edge = hello(&site, 1, Uuid::from_u128(8));
     of_another_edge["epochs"][0]["epoch"] = json!(Epoch::from_bits(2));
@@ -100,22 +100,7 @@ async fn an_edge_whose_hello_is_refused_leaves_the_link_of_that_key_alone() {
     let mut other = Link::connected(&site, &site.key).await.unwrap();
     other.say(&of_another_edge).await;
     assert_eq!(other.closed().await, 4403);
-    is_obeyed(&site, &mut healthy).await;
-}
-
-/// The station's edge is still at this link.
-async fn is_obeyed(site: &Site, link: &mut Link) {
-    let (path, reason) = (
-        format!("/stations/{}/rearm", site.stations[0]),
-        json!({ "reason": "돌이 있음" }),
-    );
-    let edge = async {
-        let command = link.hear("command").await;
-        link.say(&json!({ "type": "done", "id": command["id"], "ok": true }))
-            .await;
-    };
-    let (asked, ()) = tokio::join!(site.post(&path, reason), edge);
-    assert_eq!(asked.outcome(), "200", "the station's edge is still there");
+    healthy.obeys(&site).await;
 }
 
 #[tokio::test]

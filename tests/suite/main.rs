@@ -20,6 +20,7 @@ mod driving_with_the_app;
 mod ending_calls;
 mod feeding_by_http;
 mod finding_records;
+mod greeting_anew;
 mod keeping_invariants;
 mod linking_edges;
 mod managing_master_data;

@@ -47,11 +47,7 @@ impl Edge {
 
     /// What stands on the deck, as the indicator shows it.
     async fn shows(&mut self, kg: i32, state: &str) {
-        let reading = json!({
-            "type": "reading", "station_id": self.station, "weight": format!("{kg}.00"), "unit": "kg", "stable": true,
-            "state": state, "at": clock().wall,
-        });
-        self.link.say(&reading).await;
+        self.link.shows(self.station, kg, state).await;
     }
 
     /// An event, stored by the time this returns.

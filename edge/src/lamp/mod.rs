@@ -296,7 +296,12 @@ impl Judgement {
             self.spent = word.map(|word| word.number);
         }
         self.was_captured = is_captured;
-        let is_linked = self.seen.link.borrow_and_update().state == LinkState::Linked;
+        let is_linked = match self.seen.link.borrow_and_update().state {
+            LinkState::Linked => true,
+            // Sent away to come again: what the server said last holds until that fails.
+            LinkState::Connecting => word.is_some(),
+            _ => false,
+        };
         self.away_since = if is_linked {
             None
         } else {

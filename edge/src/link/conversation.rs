@@ -72,7 +72,7 @@ impl End {
                 "the server speaks another version of the link; bring edge and server to versions that are one apart at most"
             }
             CLOSE_MALFORMED => "the server could not read what was sent",
-            CLOSE_RESTART => "the server starts anew",
+            CLOSE_RESTART => "the server wants this edge to come again",
             _ => "the server closed",
         };
         let reason = if reason.is_empty() {

@@ -19,7 +19,7 @@ use tokio::{
 };
 use tracing::{error, info, warn};
 use weighbridge_protocol::link::{
-    limits::{CLOSE_FENCED, CLOSE_FORBIDDEN, CLOSE_VERSION},
+    limits::{CLOSE_FENCED, CLOSE_FORBIDDEN, CLOSE_RESTART, CLOSE_VERSION},
     messages::StationState,
     reconnect::{Ending, wait_before_reconnect},
 };
@@ -73,6 +73,7 @@ pub struct LinkStatus {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum LinkState {
+    /// For the first time, or again because a server that is there said so.
     #[default]
     Connecting,
     Linked,
@@ -107,12 +108,14 @@ async fn keep_linked(needs: Arc<Needs>) {
     let mut attempts = 0;
     let mut said = None;
     loop {
+        let mut was_linked = false;
         let end = match connect::connect(&needs.server).await {
             Ok(socket) => {
                 let mut conversation = Conversation::new(&needs);
                 let end = conversation.hold(socket).await;
                 conversation.close().await;
-                if conversation.was_welcomed() {
+                was_linked = conversation.was_welcomed();
+                if was_linked {
                     (attempts, said) = (0, None);
                 }
                 end
@@ -127,19 +130,19 @@ async fn keep_linked(needs: Arc<Needs>) {
             },
         };
         if said.as_ref() != Some(&end.why) {
-            report(&needs, &end);
+            report(&needs, &end, was_linked);
             said = Some(end.why.clone());
         }
-        show(&needs, &end);
+        show(&needs, &end, was_linked);
         sleep(wait_before_reconnect(end.ending, attempts, rand::random())).await;
         attempts = attempts.saturating_add(1);
     }
 }
 
 /// What only a person can mend is an error; the rest mends itself.
-fn report(needs: &Needs, End { ending, why }: &End) {
+fn report(needs: &Needs, End { ending, why }: &End, was_linked: bool) {
     let url = needs.server.url.as_str();
-    match state_after(*ending) {
+    match state_after(*ending, was_linked) {
         LinkState::Lost => warn!(link.url = url, "no link to {url}: {why}; weighing goes on"),
         LinkState::Connecting | LinkState::Linked => info!(link.url = url, "the link to {url} is made anew: {why}"),
         _ => error!(
@@ -149,19 +152,36 @@ fn report(needs: &Needs, End { ending, why }: &End) {
     }
 }
 
-fn show(needs: &Needs, End { ending, why }: &End) {
+fn show(needs: &Needs, End { ending, why }: &End, was_linked: bool) {
+    let state = state_after(*ending, was_linked);
     needs.shown.send_modify(|status| {
-        status.state = state_after(*ending);
-        status.trouble = Some(why.clone());
+        status.state = state;
+        status.trouble = (state != LinkState::Connecting).then(|| why.clone());
     });
 }
 
-const fn state_after(ending: Ending) -> LinkState {
+/// A server that sends a linked edge away to come again is there: only if it then is not, that is a trouble.
+const fn state_after(ending: Ending, was_linked: bool) -> LinkState {
     match ending {
+        Ending::Closed(CLOSE_RESTART) if was_linked => LinkState::Connecting,
         Ending::Refused => LinkState::Refused,
         Ending::Closed(CLOSE_FENCED) => LinkState::Fenced,
         Ending::Closed(CLOSE_FORBIDDEN) => LinkState::Forbidden,
         Ending::Closed(CLOSE_VERSION) => LinkState::Version,
         Ending::Lost | Ending::Closed(_) => LinkState::Lost,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::status::alarms::alarm_of_link;
+
+    #[test]
+    fn an_edge_that_is_sent_away_to_come_again_has_no_trouble_before_it_fails_to() {
+        let restart = Ending::Closed(CLOSE_RESTART);
+        assert_eq!(alarm_of_link(state_after(restart, true)), None);
+        assert_eq!(alarm_of_link(state_after(restart, false)), Some("link_lost"));
+        assert_eq!(alarm_of_link(state_after(Ending::Lost, true)), Some("link_lost"));
     }
 }

@@ -48,13 +48,8 @@ pub fn of(status: &Status) -> Vec<Alarm> {
         }
     }
     let trouble = status.link_trouble.as_deref();
-    match status.link {
-        LinkState::Linked | LinkState::Connecting => (),
-        LinkState::Lost => add("link_lost", None, trouble),
-        LinkState::Refused => add("link_refused", None, trouble),
-        LinkState::Fenced => add("link_fenced", None, trouble),
-        LinkState::Forbidden => add("link_forbidden", None, trouble),
-        LinkState::Version => add("link_version", None, trouble),
+    if let Some(code) = alarm_of_link(status.link) {
+        add(code, None, trouble);
     }
     for id in &status.unknown_stations {
         add("unknown_station", Some(id.to_string()), None);
@@ -73,4 +68,16 @@ pub fn of(status: &Status) -> Vec<Alarm> {
         add("board", Some(board.id.clone()), board.state.trouble.as_deref());
     }
     alarms
+}
+
+/// What is to be said of a link in this state.
+pub const fn alarm_of_link(link: LinkState) -> Option<&'static str> {
+    match link {
+        LinkState::Linked | LinkState::Connecting => None,
+        LinkState::Lost => Some("link_lost"),
+        LinkState::Refused => Some("link_refused"),
+        LinkState::Fenced => Some("link_fenced"),
+        LinkState::Forbidden => Some("link_forbidden"),
+        LinkState::Version => Some("link_version"),
+    }
 }

@@ -88,6 +88,10 @@ impl Pending {
         drop(sender.send(answer));
     }
 
+    pub(super) fn is_waiting(&self) -> bool {
+        !self.waiting.is_empty()
+    }
+
     fn forget(&mut self, id: i64) {
         self.waiting.remove(&id);
     }
@@ -118,11 +122,11 @@ impl Handler<TellStation> for EdgeLink {
         let own = self
             .linked
             .as_ref()
-            .filter(|linked| linked.stations.contains(&station_id));
+            .filter(|linked| !self.greeting && linked.told.contains_key(&station_id));
         let (Some(linked), Some(indicator)) = (own, self.services.directory.indicator(station_id)) else {
             return;
         };
-        indicator.listener().announce(LinkChanged { up: true });
+        indicator.listener().announce(LinkChanged::Up);
         if linked.drained {
             indicator.listener().announce(BacklogChanged { drained: true });
         }
@@ -155,8 +159,10 @@ impl Handler<Rearm> for EdgeLink {
             context,
         );
         let waiting = tokio::time::timeout(ANSWER_WITHIN, answer).into_actor(self);
-        Box::pin(waiting.map(move |answer, link, _| {
+        Box::pin(waiting.map(move |answer, link, context| {
             link.commands.forget(id);
+            // It may have been waited for.
+            link.look_whether_told(context);
             match answer {
                 Ok(Ok(answer)) => answer,
                 Ok(Err(_)) | Err(_) => Err(CommandError::NoAnswer),

@@ -3,6 +3,7 @@
 //! - [`intake`]: events into the database, however often that takes
 //! - [`pulse`]: pings, and whether this connection is still the edge's newest
 //! - [`commands`]: board texts and commands, from others to the edge
+//! - [`told`]: what the edge was told of its stations, and that it holds no more
 //! - [`socket`]: JSON to messages and back
 //!
 //! Readings go straight to the Indicators and may be lost; events wait here, in order, until they are committed. An
@@ -12,9 +13,10 @@ mod commands;
 mod intake;
 mod pulse;
 mod socket;
+mod told;
 
 use std::{
-    collections::{BTreeMap, VecDeque},
+    collections::{BTreeMap, BTreeSet, VecDeque},
     net::IpAddr,
     sync::Arc,
     time::{Duration, Instant},
@@ -39,6 +41,7 @@ use weighbridge_protocol::{
 use weighbridge_supervision::{Ending, Enlisted, Handle, Spec, Temporary};
 
 pub use commands::{CommandError, EndLink, Rearm, ShowOnBoard, TellStation};
+pub use told::StationsChanged;
 
 use super::{
     directory::{Directory, edge_link_name},
@@ -48,7 +51,7 @@ use super::{
 use crate::{
     db::{
         DbError,
-        edge_epoch::{Greet, Greeting, Welcomed},
+        edge_epoch::{Greet, Greeting, Told, Welcomed},
         edge_key::EdgeOfKey,
     },
     domain::{
@@ -102,13 +105,15 @@ pub struct EdgeLink {
     /// The pings that are under way.
     pings: pulse::Pings,
     commands: commands::Pending,
+    /// The stations of which it is to be told anew: it says hello again in a moment.
+    comes_again: BTreeSet<i64>,
 }
 
 /// What is known of an edge once it has said hello.
 #[derive(Debug)]
 struct Linked {
     session: LinkSession,
-    stations: Vec<i64>,
+    told: Told,
     clock: ClockModel,
     awaited: Awaited,
     /// How far each epoch of the hello is stored, by the last word of the database.
@@ -138,6 +143,7 @@ impl EdgeLink {
             stored_at: None,
             pings: pulse::Pings::default(),
             commands: commands::Pending::default(),
+            comes_again: BTreeSet::new(),
         }
     }
 
@@ -219,7 +225,7 @@ impl EdgeLink {
             Ok(_) => {
                 link.greeting = false;
                 link.welcome(welcomed, &named, context);
-                link.tell_stations(LinkChanged { up: true });
+                link.tell_stations(LinkChanged::Up);
                 link.note_backlog();
                 link.store_next(context);
             }
@@ -252,7 +258,7 @@ impl EdgeLink {
         let unknown: Vec<i64> = named
             .iter()
             .copied()
-            .filter(|id| !linked.stations.contains(id))
+            .filter(|id| !linked.told.contains_key(id))
             .collect();
         for station in &unknown {
             error!(
@@ -312,18 +318,6 @@ impl EdgeLink {
         }
     }
 
-    #[expect(clippy::needless_pass_by_value, reason = "a message is given away, to several here")]
-    fn tell_stations<M>(&self, message: M)
-    where
-        M: actix::Message<Result = ()> + Clone + Send + 'static,
-        super::indicator::Indicator: actix::Handler<M>,
-    {
-        let stations = self.linked.iter().flat_map(|linked| &linked.stations);
-        for indicator in stations.filter_map(|station| self.services.directory.indicator(*station)) {
-            indicator.listener().announce(message.clone());
-        }
-    }
-
     /// The database cannot be asked now: the edge keeps what it has and comes back.
     fn give_up(&mut self, error: &DbError, context: &mut WebsocketContext<Self>) {
         warn!(
@@ -351,7 +345,7 @@ impl Linked {
     fn new(session: LinkSession, clock: ClockModel, backlog: BTreeMap<Epoch, i64>, welcomed: &Welcomed) -> Self {
         Self {
             session,
-            stations: welcomed.stations.iter().map(|station| station.station_id).collect(),
+            told: told::of(&welcomed.stations),
             clock,
             awaited: None,
             have: welcomed.have.clone(),
@@ -372,10 +366,7 @@ impl Actor for EdgeLink {
 
     fn stopped(&mut self, _: &mut WebsocketContext<Self>) {
         self.enlisted = None;
-        // A newer link of this edge speaks for its stations.
-        if self.services.directory.edge_link(self.edge_id).is_none() {
-            self.tell_stations(LinkChanged { up: false });
-        }
+        self.leave_stations();
         info!(edge.id = self.edge_id, "edge {} is not linked any more", self.edge_id);
     }
 }

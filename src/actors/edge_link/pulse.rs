@@ -151,7 +151,10 @@ impl EdgeLink {
         }
         let (have, awaited) = (&mut linked.have, &mut linked.awaited);
         match compare(linked.session, have, awaited, heartbeat.session, &heartbeat.have) {
-            Standing::Newest => linked.sound_at = Utc::now(),
+            Standing::Newest => {
+                linked.sound_at = Utc::now();
+                self.greet_anew_unless_told(&heartbeat.told, context);
+            }
             Standing::Fenced => self.close(CLOSE_FENCED, "a newer connection of this edge has come", context),
             Standing::Unknown => {
                 let why = "an epoch is not known any more: say hello again";

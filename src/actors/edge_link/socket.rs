@@ -62,7 +62,7 @@ impl EdgeLink {
         let own = self
             .linked
             .as_ref()
-            .is_some_and(|linked| linked.stations.contains(&reading.station_id));
+            .is_some_and(|linked| linked.told.contains_key(&reading.station_id));
         if let Some(indicator) = self.services.directory.indicator(reading.station_id).filter(|_| own) {
             indicator.listener().announce(ReadingArrived(reading));
         }

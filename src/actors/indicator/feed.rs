@@ -158,6 +158,7 @@ impl Indicator {
             return;
         };
         self.feed.is_heard = true;
+        self.awaited_since = None;
         (self.state.link_up, self.state.backlog_drained) = (true, true);
         self.hear(LiveReading {
             station_id: self.station_id,

@@ -2,9 +2,11 @@
 //!
 //! - [`deck`]: what its readings show of the deck, and how that corrects what events told
 //! - [`feed`]: readings that come by HTTP
+//! - [`link`]: whether the edge that reads it is there
 
 mod deck;
 mod feed;
+mod link;
 
 use std::time::{Duration, Instant};
 
@@ -17,10 +19,10 @@ use weighbridge_protocol::link::{
 use weighbridge_supervision::{Handle, Listener};
 
 pub use feed::{FeedServices, NotDone, NotTaken, PostedReading, RearmFed};
+pub use link::{BacklogChanged, LinkChanged};
 
 use self::{deck::DeckSeen, feed::Feed};
 use super::{
-    edge_link::TellStation,
     live::{DriverChanged, Json, StationChanged, WeighingChanged, WeightChanged},
     position::completed,
     queue::StationFreed,
@@ -53,20 +55,6 @@ pub struct EventsArrived(pub Vec<EventBody>);
 #[rtype(result = "()")]
 pub struct StationTouched {
     pub records: Vec<i64>,
-}
-
-/// The edge that reads this station came or went. Announced by EdgeLink.
-#[derive(Clone, Copy, Debug, Message)]
-#[rtype(result = "()")]
-pub struct LinkChanged {
-    pub up: bool,
-}
-
-/// All that the edge kept for us has arrived, or not yet. Announced by EdgeLink.
-#[derive(Clone, Copy, Debug, Message)]
-#[rtype(result = "()")]
-pub struct BacklogChanged {
-    pub drained: bool,
 }
 
 /// How the station stands now. Asked by Queue before it calls, and by Live for its snapshot.
@@ -112,6 +100,8 @@ pub struct Indicator {
     listeners: Listeners,
     state: StationState,
     heard_at: Option<Instant>,
+    /// Since when the edge is to say hello again.
+    awaited_since: Option<Instant>,
     deck: DeckSeen,
     feed: Feed,
     /// What was announced last: the same is not announced twice.
@@ -140,6 +130,7 @@ impl Indicator {
             listeners,
             state: StationState::default(),
             heard_at: None,
+            awaited_since: None,
             deck: DeckSeen::default(),
             feed: Feed::new(feed),
             shown: None,
@@ -180,15 +171,6 @@ impl Indicator {
         self.show();
         if self.is_free() && !was_free {
             self.announce_free(false);
-        }
-    }
-
-    /// A value that was made anew knows nothing of a link that stands, and news of it may be lost: its edge tells again.
-    fn ask_for_the_link(&self) {
-        let edge = self.state.view.as_ref().and_then(|view| view.edge_id);
-        if let Some(link) = edge.and_then(|edge| self.feed.directory().edge_link(edge)) {
-            let station_id = self.station_id;
-            link.listener().announce(TellStation { station_id });
         }
     }
 
@@ -274,21 +256,6 @@ impl Indicator {
             self.show();
         }
     }
-
-    fn set_link(&mut self, up: bool) {
-        if up && !self.state.link_up {
-            self.announce_free(true);
-        }
-        self.state.link_up = up;
-        self.feed.is_heard = false;
-        if !up {
-            self.state.backlog_drained = false;
-            self.heard_at = None;
-            self.deck = DeckSeen::default();
-        }
-        self.show();
-        self.check_silence();
-    }
 }
 
 impl Actor for Indicator {
@@ -297,6 +264,7 @@ impl Actor for Indicator {
     fn started(&mut self, context: &mut Context<Self>) {
         self.look(context);
         context.run_interval(BETWEEN_CHECKS, |indicator, context| {
+            indicator.give_up_waiting();
             indicator.check_silence();
             indicator.correct_deck(context);
         });
@@ -358,25 +326,6 @@ impl Indicator {
         }
         if let Some(news) = completed(item).filter(|_| self.completed.replace(item.id) != Some(item.id)) {
             self.listeners.drivers.announce(news);
-        }
-    }
-}
-
-impl Handler<LinkChanged> for Indicator {
-    type Result = ();
-
-    fn handle(&mut self, LinkChanged { up }: LinkChanged, _: &mut Context<Self>) {
-        self.set_link(up);
-    }
-}
-
-impl Handler<BacklogChanged> for Indicator {
-    type Result = ();
-
-    fn handle(&mut self, BacklogChanged { drained }: BacklogChanged, _: &mut Context<Self>) {
-        self.state.backlog_drained = drained;
-        if drained && self.is_free() {
-            self.announce_free(false);
         }
     }
 }

@@ -3,8 +3,10 @@
 //! - [`Greet`]: an edge's `hello`, answered
 //! - [`Pulse`]: whether a connection is still its edge's newest, and whether the database went back
 //! - [`holes`]: seqs that an edge declares lost
+//! - [`told`]: what it is told of its stations
 
 pub(super) mod holes;
+mod told;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -13,17 +15,19 @@ use diesel::prelude::*;
 use diesel_async::{AsyncConnection, AsyncPgConnection, RunQueryDsl};
 use uuid::Uuid;
 use weighbridge_protocol::{
-    Epoch, Kilograms, LinkSession,
+    Epoch, LinkSession,
     link::messages::{EdgeName, EpochState, Hello, SeqRange, StationSettings},
-    scale::CaptureOverrides,
 };
+
+pub use told::{Told, ToldNow};
+
+pub(super) use told::capture_wishes;
 
 use super::{
     DbError, Query,
     restored::{MakeRoom, WentBack},
     schema,
     station_view::{StationView, StationViews},
-    weight::Weight,
 };
 use crate::domain::{
     board_text::Sign,
@@ -198,44 +202,22 @@ pub(super) async fn distrust_edge(conn: &mut AsyncPgConnection, edge: i64, now: 
     Ok(())
 }
 
-async fn stations(conn: &mut AsyncPgConnection, edge: i64) -> Result<Vec<StationSettings>, DbError> {
-    use schema::weigh_station::dsl;
-    let rows: Vec<(i64, serde_json::Value, Option<Weight>)> = dsl::weigh_station
-        .filter(dsl::edge_id.eq(edge).and(dsl::is_active))
-        .order(dsl::id)
-        .select((dsl::id, dsl::capture_settings, dsl::division))
-        .load(conn)
-        .await?;
+async fn stations(conn: &mut AsyncPgConnection, edge_id: i64) -> Result<Vec<StationSettings>, DbError> {
+    let told = ToldNow { edge_id }.run(conn).await?;
     let views = StationViews.run(conn).await?;
-    let station = |(id, capture, division): (i64, _, Option<Weight>)| {
-        let view = views.iter().find(|view| view.id == id);
+    let station = |(station_id, capture)| {
+        let view = views.iter().find(|view| view.id == station_id);
         let sign = view.map(StationView::sign);
         let text = |text: fn(&Sign) -> &String| sign.as_ref().map(text).filter(|text| !text.is_empty()).cloned();
         StationSettings {
+            station_id,
+            capture,
             board: text(|sign| &sign.korean),
             board_en: text(|sign| &sign.english),
             lamp: sign.as_ref().map(|sign| sign.lamp),
-            ..settings(id, capture, division.map(Into::into))
         }
     };
-    Ok(rows.into_iter().map(station).collect())
-}
-
-fn settings(station_id: i64, capture: serde_json::Value, division: Option<Kilograms>) -> StationSettings {
-    StationSettings {
-        station_id,
-        capture: capture_wishes(capture, division),
-        board: None,
-        board_en: None,
-        lamp: None,
-    }
-}
-
-/// The tolerance is one division where that is known and nothing else is wished.
-pub(super) fn capture_wishes(capture: serde_json::Value, division: Option<Kilograms>) -> CaptureOverrides {
-    let mut wishes: CaptureOverrides = serde_json::from_value(capture).unwrap_or_default();
-    wishes.tolerance_kg = wishes.tolerance_kg.or(division);
-    wishes
+    Ok(told.into_iter().map(station).collect())
 }
 
 /// Asked with each ping: who is the newest connection, and how far are these epochs stored?
@@ -252,6 +234,8 @@ pub struct Heartbeat {
     pub session: Option<LinkSession>,
     /// Epochs that are not known any more are missing: the database was restored.
     pub have: BTreeMap<Epoch, i64>,
+    /// What the edge would be told if it said hello now.
+    pub told: Told,
 }
 
 impl Query for Pulse {
@@ -266,10 +250,20 @@ impl Query for Pulse {
                 .get_result(conn)
                 .await
                 .optional()?;
-        diesel::update(weigh_station::table.filter(weigh_station::edge_id.eq(self.edge_id)))
+        let own = weigh_station::table.filter(weigh_station::edge_id.eq(self.edge_id));
+        let stations: Vec<(bool, told::Row)> = diesel::update(own)
             .set(weigh_station::last_heartbeat.eq(self.now))
-            .execute(conn)
+            .returning((
+                weigh_station::is_active,
+                (
+                    weigh_station::id,
+                    weigh_station::capture_settings,
+                    weigh_station::division,
+                ),
+            ))
+            .get_results(conn)
             .await?;
+        let in_use = stations.into_iter().filter(|(is_active, _)| *is_active);
         let named: Vec<Uuid> = self.epochs.iter().map(|epoch| Uuid::from_u128(epoch.bits())).collect();
         let have: Vec<(Uuid, i64)> = edge_epoch::table
             .filter(
@@ -288,6 +282,7 @@ impl Query for Pulse {
                 .into_iter()
                 .map(|(epoch, have)| (Epoch::from_bits(epoch.as_u128()), have))
                 .collect(),
+            told: told::told(in_use.map(|(_, station)| station).collect()),
         })
     }
 }

@@ -93,6 +93,30 @@ impl Link {
         }
     }
 
+    /// The edge of the site's first station is at this link: it is told to rearm it, and does.
+    pub async fn obeys(&mut self, site: &Site) {
+        let (path, reason) = (
+            format!("/stations/{}/rearm", site.stations[0]),
+            json!({ "reason": "돌이 있음" }),
+        );
+        let edge = async {
+            let command = self.hear("command").await;
+            self.say(&json!({ "type": "done", "id": command["id"], "ok": true }))
+                .await;
+        };
+        let (asked, ()) = tokio::join!(site.post(&path, reason), edge);
+        assert_eq!(asked.outcome(), "200", "the station's edge is still there");
+    }
+
+    /// A live weight.
+    pub async fn shows(&mut self, station: i64, kg: i32, state: &str) {
+        let reading = json!({
+            "type": "reading", "station_id": station, "weight": format!("{kg}.00"), "unit": "kg", "stable": true,
+            "state": state, "at": clock().wall,
+        });
+        self.say(&reading).await;
+    }
+
     /// The code with which the server closes.
     pub async fn closed(&mut self) -> u16 {
         let closed = async {
