@@ -59,8 +59,13 @@ pub struct CaptureView {
     captured_at: DateTime<FixedOffset>,
     /// `UNASSIGNED`, `ASSIGNED`, `DISMISSED`, `REJECTED` or `QUARANTINED`.
     state: String,
+    /// What its event told: `capture`; of what was set aside perhaps another, or null where that cannot be read.
+    #[schema(example = "capture")]
+    kind: Option<String>,
     /// Taken after an outage in which the truck may have changed.
     gap: bool,
+    /// `captured_at` is what an edge's own clock said, which may be wrong.
+    doubtful: bool,
     record_id: Option<i64>,
     /// Why it was set aside, or decided on.
     reason: Option<String>,
@@ -230,15 +235,18 @@ impl From<AssignForm> for Parties {
 
 impl From<CaptureItem> for CaptureView {
     fn from(item: CaptureItem) -> Self {
+        let captured_at = in_zone(item.taken_at(), &item.time_zone);
         Self {
             id: i64::from_str(&item.key).map_or(CaptureId::Event(item.key), CaptureId::Row),
             station_id: item.station_id,
             station_name: item.station_name,
             weight: item.weight.map(Into::into),
             unit: "KG",
-            captured_at: in_zone(item.captured_at, &item.time_zone),
+            captured_at,
             state: item.state,
+            kind: item.kind,
             gap: item.gap,
+            doubtful: item.doubtful,
             record_id: item.record_id,
             reason: item.reason,
             printed: item.receipt.and_then(PrintedView::of),

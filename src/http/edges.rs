@@ -1,5 +1,7 @@
 //! `/edges`: the gateways on site, their stations and their keys.
 
+mod losses;
+
 use actix_web::{
     delete, get, post, put,
     web::{Data, Path},
@@ -26,9 +28,13 @@ use crate::{
         edge_link::EndLink,
         repository::{Queries, Repository},
     },
-    db::edge_gateway::{AddEdge, AddEdgeKey, ChangeEdge, EdgeById, EdgeChange, EdgeWhole, Edges, EndEdgeKey, Key},
+    db::{
+        edge_epoch::LossesOf,
+        edge_gateway::{AddEdge, AddEdgeKey, ChangeEdge, EdgeById, EdgeChange, EdgeWhole, Edges, EndEdgeKey, Key},
+    },
     domain::edge_key::EdgeSecret,
 };
+use losses::EdgeDetail;
 
 #[derive(Debug, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
@@ -110,11 +116,11 @@ pub async fn list_edges(
     Ok(Success::ok(Page::of(paging, found, |edge| EdgeView::of(edge, &rules))))
 }
 
-/// `GET /api/v1/edges/{id}`.
+/// `GET /api/v1/edges/{id}`: one gateway, with what is missing of what it saw.
 #[utoipa::path(
     tag = "edges",
     params(("id" = i64, Path,)),
-    responses((status = 200, body = Success<EdgeView>), (status = 404, body = Failure))
+    responses((status = 200, body = Success<EdgeDetail>), (status = 404, body = Failure))
 )]
 #[get("/edges/{id}")]
 pub async fn one_edge(
@@ -122,9 +128,10 @@ pub async fn one_edge(
     Id(id): Id,
     rules: Data<Rules>,
     repository: Data<Handle<Repository>>,
-) -> Result<Answer<EdgeView>, ApiError> {
+) -> Result<Answer<EdgeDetail>, ApiError> {
     let edge = repository.run(EdgeById(id)).await?;
-    Ok(Success::ok(EdgeView::of(edge, &rules)))
+    let losses = repository.run(LossesOf { edge_id: id }).await?;
+    Ok(Success::ok(EdgeDetail::of(EdgeView::of(edge, &rules), losses, &rules)))
 }
 
 /// `POST /api/v1/edges` with `{"name":"edge-1","station_ids":[1,2]}` answers the API key, this once.

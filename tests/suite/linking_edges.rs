@@ -4,7 +4,7 @@ use reqwest::Method;
 use serde_json::{Value, json};
 use tokio_tungstenite::tungstenite::protocol::frame::coding::{Data, OpCode};
 use uuid::Uuid;
-use weighbridge_protocol::Epoch;
+use weighbridge_protocol::{Epoch, link::event::sha256_hex};
 
 use crate::support::{
     link::{Link, PATH, hello},
@@ -219,4 +219,76 @@ async fn a_scale_is_rearmed_by_the_edge_that_is_linked() {
     }
     let audited = "SELECT count(*) FROM v_audit WHERE action = 'station.rearm' AND after->>'reason' = '돌이 있음'";
     assert_eq!(site.count(audited).await, 1, "what was refused was not done");
+}
+
+#[tokio::test]
+async fn staff_see_what_an_edge_has_lost() {
+    let site = Site::new().await;
+    let mut greeting = hello(&site, 1, Uuid::nil());
+    greeting["epochs"][0]["next_seq"] = json!(200);
+    greeting["epochs"][0]["missing"] = json!([[120, 150], [7, 7]]);
+    let mut link = Link::connected(&site, &site.key).await.unwrap();
+    link.say(&greeting).await;
+    link.hear("welcome").await;
+    let listed = site.get("/edges").await.done();
+    let edge = site.get(&format!("/edges/{}", listed["items"][0]["id"])).await.done();
+    assert_eq!((&edge["name"], &edge["lost_events"]), (&json!("gate"), &json!(32)));
+    let ranges: Vec<_> = edge["lost"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|lost| (&lost["from"], &lost["to"]))
+        .collect();
+    assert_eq!(ranges, [(&json!(7), &json!(7)), (&json!(120), &json!(150))]);
+    assert_eq!(edge["lost"][0]["epoch"], greeting["epochs"][0]["epoch"]);
+    assert_eq!(edge["conflicts"], json!([]));
+}
+
+#[tokio::test]
+async fn staff_see_of_what_was_set_aside_all_that_can_be_read() {
+    let site = Site::with_stations(2).await;
+    let (mut link, _) = Link::open(&site, &site.key).await.unwrap();
+    let epoch = hello(&site, 1, Uuid::nil())["epochs"][0]["epoch"]
+        .as_str()
+        .unwrap()
+        .to_owned();
+    let at = chrono::Utc::now() - chrono::TimeDelta::days(100);
+    let kinds = [
+        (
+            "capture",
+            json!({ "weight": "300000.00", "on_mono_ms": 1, "raw": "0d", "curve": [] }),
+        ),
+        ("teleport", json!({})),
+    ];
+    for ((kind, payload), seq) in kinds.into_iter().zip(1..) {
+        let body = json!({
+            "epoch": epoch, "seq": seq, "station_id": site.stations[1], "cycle": "00000000000000000000000000000003",
+            "at": at.to_rfc3339(), "mono_ms": 1, "boot": Uuid::nil(), "kind": kind, "payload": payload,
+        });
+        let body = body.to_string();
+        let event = json!({ "type": "event", "epoch": epoch, "seq": seq, "sha256": sha256_hex(&body), "body": body });
+        link.say(&event).await;
+        while link.hear("ack").await["through"] != seq {}
+    }
+    let path = format!("/captures?state=rejected&station_id={}", site.stations[1]);
+    let listed = site.get(&path).await.done();
+    assert_eq!(listed["items"].as_array().map(Vec::len), Some(2), "{listed}");
+    let items = listed["items"].as_array().unwrap();
+    let capture = items.iter().find(|item| item["kind"] == "capture").unwrap();
+    assert_eq!(
+        (&capture["weight"], &capture["station_name"], &capture["doubtful"]),
+        (&json!(300_000), &json!("2번 계량대"), &json!(true))
+    );
+    let taken_at = capture["captured_at"].as_str().unwrap();
+    let taken_at = chrono::DateTime::parse_from_rfc3339(taken_at).unwrap();
+    assert_eq!(taken_at.timestamp_millis(), at.timestamp_millis());
+    assert!(items.iter().any(|item| item["kind"] == "teleport"), "{listed}");
+    let elsewhere = format!("/captures?state=rejected&station_id={}", site.stations[0]);
+    assert_eq!(site.get(&elsewhere).await.done()["items"], json!([]));
+
+    let vehicle = site.truck("12가3456").await.vehicle;
+    let assign = format!("/captures/{}/assign", capture["id"].as_str().unwrap());
+    site.post(&assign, json!({ "vehicle_id": vehicle })).await.done();
+    let dated = "SELECT count(*) FROM weigh_record WHERE weighed_at < now() - interval '99 days'";
+    assert_eq!(site.count(dated).await, 1, "it was taken when its edge says");
 }

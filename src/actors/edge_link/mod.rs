@@ -268,12 +268,7 @@ impl EdgeLink {
             );
         }
         if welcomed.newly_lost > 0 {
-            let lost = welcomed.newly_lost;
-            metrics::counter!("edge_lost_total").increment(lost);
-            error!(
-                edge.id = edge_id,
-                "edge {edge_id} has lost {lost} events that were never sent"
-            );
+            pulse::tell_what_is_lost(edge_id, &welcomed);
         }
         if welcomed.went_back {
             pulse::tell_that_it_went_back(edge_id, welcomed.room_made);

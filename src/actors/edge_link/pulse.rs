@@ -13,14 +13,14 @@ use tracing::{error, info, warn};
 use weighbridge_protocol::link::{
     FromServer,
     limits::{CLOSE_FENCED, CLOSE_RESTART, DEAD_AFTER, PING_EVERY},
-    messages::{EdgeClock, Nack},
+    messages::{EdgeClock, Nack, SeqRange},
 };
 
 use super::{EdgeLink, LinkServices};
 use crate::{
     actors::repository::Queries,
     db::{
-        edge_epoch::{Heartbeat, Pulse},
+        edge_epoch::{Heartbeat, Pulse, Welcomed},
         restored::{MakeRoom, WentBack},
     },
     domain::{
@@ -196,5 +196,26 @@ pub(super) fn tell_that_it_went_back(edge_id: i64, room_made: bool) {
     error!(
         edge.id = edge_id,
         "edge {edge_id} was told of more than is stored here: the database was put back; {room}"
+    );
+}
+
+/// Staff see the ranges at the edge (`GET /edges/{id}`); the first ones stand here too.
+pub(super) fn tell_what_is_lost(edge_id: i64, welcomed: &Welcomed) {
+    const TOLD: usize = 8;
+    let lost = welcomed.newly_lost;
+    metrics::counter!("edge_lost_total").increment(lost);
+    let ranges = welcomed.lost_now.iter().flat_map(|(epoch, ranges)| {
+        ranges
+            .iter()
+            .map(move |SeqRange(first, last)| format!("{first}-{last} of epoch {epoch}"))
+    });
+    let mut ranges: Vec<String> = ranges.take(TOLD + 1).collect();
+    if ranges.len() > TOLD {
+        "and more".clone_into(&mut ranges[TOLD]);
+    }
+    let ranges = ranges.join(", ");
+    error!(
+        edge.id = edge_id,
+        "edge {edge_id} has lost {lost} events that were never sent: {ranges}; weighings of that time may be missing"
     );
 }

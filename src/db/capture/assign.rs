@@ -59,6 +59,7 @@ pub struct Assign {
 /// The record is of the moment of its later pass.
 const PARTITIONS: &str = "\
     SELECT ensure_weigh_record_partition(at) FROM (SELECT captured_at AS at FROM capture WHERE id = $1 \
+      UNION ALL SELECT $3 WHERE $3 IS NOT NULL \
       UNION ALL SELECT first_weighed_at FROM weigh_record \
         WHERE vehicle_id = $2 AND status = 'WEIGHING' AND first_weighed_at IS NOT NULL) AS passes";
 
@@ -67,13 +68,16 @@ impl Query for Assign {
 
     async fn run(self, conn: &mut AsyncPgConnection) -> Result<Decision, DbError> {
         // A partition is made before the transaction that needs it: making one locks the table.
-        if let CaptureKey::Row(id) = self.key {
-            diesel::sql_query(PARTITIONS)
-                .bind::<sql_types::BigInt, _>(id)
-                .bind::<sql_types::BigInt, _>(self.parties.vehicle_id)
-                .execute(conn)
-                .await?;
-        }
+        let (id, taken_at) = match self.key {
+            CaptureKey::Row(id) => (Some(id), None),
+            CaptureKey::Event(epoch, seq) => (None, rejected::taken_at(conn, epoch, seq).await?),
+        };
+        diesel::sql_query(PARTITIONS)
+            .bind::<sql_types::Nullable<sql_types::BigInt>, _>(id)
+            .bind::<sql_types::BigInt, _>(self.parties.vehicle_id)
+            .bind::<sql_types::Nullable<sql_types::Timestamptz>, _>(taken_at)
+            .execute(conn)
+            .await?;
         conn.transaction::<_, DbError, _>(async |conn| self.assign(conn).await)
             .await
     }

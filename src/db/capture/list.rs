@@ -6,10 +6,13 @@ use diesel_async::{AsyncPgConnection, RunQueryDsl};
 use uuid::Uuid;
 
 use super::CaptureKey;
-use crate::db::{
-    DbError, Query,
-    page::{Listed, Slice},
-    weight::Weight,
+use crate::{
+    db::{
+        DbError, Query,
+        page::{Listed, Slice},
+        weight::Weight,
+    },
+    domain::{edge_time, weighing::legible},
 };
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,11 +36,17 @@ pub struct CaptureItem {
     #[diesel(sql_type = sql_types::Nullable<sql_types::Numeric>)]
     pub weight: Option<Weight>,
     #[diesel(sql_type = sql_types::Timestamptz)]
-    pub captured_at: DateTime<Utc>,
+    captured_at: DateTime<Utc>,
     #[diesel(sql_type = sql_types::Text)]
     pub state: String,
+    /// What its event told: a capture, but for what was set aside. None where that cannot be read.
+    #[diesel(sql_type = sql_types::Nullable<sql_types::Text>)]
+    pub kind: Option<String>,
     #[diesel(sql_type = sql_types::Bool)]
     pub gap: bool,
+    /// Its time is its edge's word alone.
+    #[diesel(sql_type = sql_types::Bool)]
+    pub doubtful: bool,
     #[diesel(sql_type = sql_types::Nullable<sql_types::BigInt>)]
     pub record_id: Option<i64>,
     /// Why it was set aside, or decided on.
@@ -46,8 +55,19 @@ pub struct CaptureItem {
     /// What its edge had been told of it before a restore, where that could not be brought back.
     #[diesel(sql_type = sql_types::Nullable<sql_types::Jsonb>)]
     pub receipt: Option<serde_json::Value>,
+    /// Of an event that was set aside.
+    #[diesel(sql_type = sql_types::Nullable<sql_types::Text>)]
+    body: Option<String>,
     #[diesel(sql_type = sql_types::Text)]
     pub time_zone: String,
+}
+
+impl CaptureItem {
+    /// When it was taken; of an event that was set aside when its edge says so, where that can be.
+    pub fn taken_at(&self) -> DateTime<Utc> {
+        let told = self.body.as_deref().map(|body| legible(body).at);
+        told.map_or(self.captured_at, |told| edge_time::told(told, self.captured_at))
+    }
 }
 
 /// A page of the captures in one state.
@@ -59,14 +79,14 @@ pub struct CapturesIn {
 }
 
 const CAPTURES: &str = "\
-    SELECT c.id::text AS key, c.station_id, s.name::text AS station_name, c.weight, c.captured_at, c.state::text, c.gap, \
-      c.record_id, c.decided_why AS reason, c.receipt, z.time_zone::text \
+    SELECT c.id::text AS key, c.station_id, s.name::text AS station_name, c.weight, c.captured_at, c.state::text, 'capture'::text AS kind, c.gap, \
+      c.doubtful, c.record_id, c.decided_why AS reason, c.receipt, NULL::text AS body, z.time_zone::text \
     FROM capture c JOIN weigh_station s ON s.id = c.station_id JOIN site z ON z.id = s.site_id";
 
 const EVENTS: &str = "\
     SELECT replace(e.epoch::text, '-', '') || '-' || e.seq AS key, e.station_id, s.name::text AS station_name, e.weight, \
-      e.received_at AS captured_at, e.status::text AS state, false AS gap, NULL::bigint AS record_id, \
-      coalesce(e.decided_why, e.reason) AS reason, NULL::jsonb AS receipt, coalesce(z.time_zone, 'Asia/Seoul')::text AS time_zone \
+      e.received_at AS captured_at, e.status::text AS state, e.kind::text AS kind, false AS gap, true AS doubtful, NULL::bigint AS record_id, \
+      coalesce(e.decided_why, e.reason) AS reason, NULL::jsonb AS receipt, e.body, coalesce(z.time_zone, 'Asia/Seoul')::text AS time_zone \
     FROM edge_event e LEFT JOIN weigh_station s ON s.id = e.station_id LEFT JOIN site z ON z.id = s.site_id";
 
 const OF_STATE: &str = "WHERE c.state = $1 AND ($2::bigint IS NULL OR c.station_id = $2)";

@@ -3,18 +3,24 @@
 use chrono::{DateTime, Utc};
 use diesel::prelude::*;
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
-use serde_json::Value;
 use uuid::Uuid;
 use weighbridge_protocol::{CycleId, Epoch, Kilograms};
 
-use crate::db::{DbError, audit_log::Author, schema, weight::Weight};
+use crate::{
+    db::{DbError, audit_log::Author, schema, weight::Weight},
+    domain::{
+        edge_time,
+        weighing::{Legible, legible},
+    },
+};
 
-/// What the lenient reader finds in a body.
+/// What a capture cannot be without.
 struct Readable {
     station_id: i64,
     cycle: CycleId,
     weight: Kilograms,
     raw: Option<String>,
+    at: Option<DateTime<Utc>>,
 }
 
 /// Makes a capture of an event that was set aside, and notes who did. None where it was decided on before, where no weight
@@ -57,7 +63,7 @@ pub async fn make_capture(
             capture::weight.eq(Weight(readable.weight)),
             capture::doubtful.eq(true),
             capture::raw.eq(readable.raw),
-            capture::captured_at.eq(received_at),
+            capture::captured_at.eq(edge_time::told(readable.at, received_at)),
             capture::received_at.eq(received_at),
         ))
         .on_conflict_do_nothing()
@@ -78,18 +84,35 @@ pub async fn make_capture(
     Ok(made)
 }
 
-/// Takes what is there, whatever else is missing.
+/// When such a capture was taken. None where there is no such event.
+pub async fn taken_at(conn: &mut AsyncPgConnection, epoch: Epoch, seq: i64) -> Result<Option<DateTime<Utc>>, DbError> {
+    use schema::edge_event::dsl;
+    let told: Option<(Option<String>, DateTime<Utc>)> = dsl::edge_event
+        .filter(dsl::epoch.eq(Uuid::from_u128(epoch.bits())).and(dsl::seq.eq(seq)))
+        .select((dsl::body, dsl::received_at))
+        .first(conn)
+        .await
+        .optional()?;
+    let at = |body: Option<String>| body.and_then(|body| legible(&body).at);
+    Ok(told.map(|(body, received_at)| edge_time::told(at(body), received_at)))
+}
+
 fn read(body: &str) -> Option<Readable> {
-    let body: Value = serde_json::from_str(body).ok()?;
-    let payload = body.get("payload")?;
-    let weight: Kilograms = payload.get("weight")?.as_str()?.parse().ok()?;
-    Some(Readable {
-        station_id: body.get("station_id")?.as_i64()?,
-        cycle: body.get("cycle")?.as_str()?.parse().ok()?,
+    let Legible {
+        station_id,
+        cycle,
         weight,
-        raw: payload.get("raw").and_then(Value::as_str).map(str::to_owned),
+        raw,
+        at,
+        ..
+    } = legible(body);
+    Some(Readable {
+        station_id: station_id?,
+        cycle: cycle?,
+        weight: weight.filter(|weight| !weight.is_negative())?,
+        raw,
+        at,
     })
-    .filter(|readable| !readable.weight.is_negative())
 }
 
 #[cfg(test)]

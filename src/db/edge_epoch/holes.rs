@@ -15,7 +15,7 @@ use crate::{
 pub struct Settled {
     pub have: i64,
     pub lost: Seqs,
-    pub newly_lost: u64,
+    pub newly_lost: Seqs,
     /// The edge was told of more than is here.
     pub went_back: bool,
 }
@@ -41,7 +41,7 @@ pub async fn settle(conn: &mut AsyncPgConnection, state: &EpochState, now: DateT
     let beyond = beyond(conn, epoch, stored, i64::MAX).await?;
     let new = hello::newly_lost(state, stored, &beyond.above);
     declare(conn, epoch, &new, now).await?;
-    let newly_lost = new.count();
+    let newly_lost = new.clone();
     let have = beyond.above.and(new).contiguous(stored);
     if have != stored {
         let row = dsl::edge_epoch.filter(dsl::epoch.eq(epoch).and(dsl::have.eq(stored)));

@@ -4,8 +4,10 @@
 //! - [`Pulse`]: whether a connection is still its edge's newest, and whether the database went back
 //! - [`holes`]: seqs that an edge declares lost
 //! - [`told`]: what it is told of its stations
+//! - [`LossesOf`]: what staff are told of what it has lost
 
 pub(super) mod holes;
+mod losses;
 mod told;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -19,6 +21,7 @@ use weighbridge_protocol::{
     link::messages::{EdgeName, EpochState, Hello, SeqRange, StationSettings},
 };
 
+pub use losses::{Conflict, Losses, LossesOf, Lost};
 pub use told::{Told, ToldNow};
 
 pub(super) use told::capture_wishes;
@@ -64,6 +67,8 @@ pub struct Welcomed {
     pub stations: Vec<StationSettings>,
     /// How many events were declared lost just now.
     pub newly_lost: u64,
+    /// Which they are.
+    pub lost_now: BTreeMap<Epoch, Vec<SeqRange>>,
     /// The edge was told of more than is here: the database went back.
     pub went_back: bool,
     /// And room was made for that, just now.
@@ -111,6 +116,7 @@ impl Greet {
             lost: BTreeMap::new(),
             stations: stations(conn, self.edge_id).await?,
             newly_lost: 0,
+            lost_now: BTreeMap::new(),
             went_back: false,
             room_made: false,
         };
@@ -182,7 +188,12 @@ impl Greet {
         welcomed: &mut Welcomed,
     ) -> Result<(), DbError> {
         let settled = holes::settle(conn, state, self.now).await?;
-        welcomed.newly_lost += settled.newly_lost;
+        if !settled.newly_lost.is_empty() {
+            welcomed.newly_lost = welcomed.newly_lost.saturating_add(settled.newly_lost.count());
+            welcomed
+                .lost_now
+                .insert(state.epoch, settled.newly_lost.ranges().to_vec());
+        }
         welcomed.went_back |= settled.went_back;
         welcomed.have.insert(state.epoch, settled.have);
         if !settled.lost.is_empty() {

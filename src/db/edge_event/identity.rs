@@ -13,7 +13,7 @@ use crate::{
     db::{DbError, edge_epoch::holes, schema, weight::Weight},
     domain::{
         intake::identities::{Identities, LockedEpoch, NewEvent},
-        weighing::{Examined, Fate},
+        weighing::{Examined, Fate, Legible, legible},
     },
 };
 
@@ -133,7 +133,7 @@ struct EventRow<'a> {
     seq: i64,
     edge_id: i64,
     station_id: Option<i64>,
-    kind: Option<&'a str>,
+    kind: Option<String>,
     cycle: Option<Uuid>,
     sha256: &'a str,
     body: String,
@@ -147,11 +147,20 @@ struct EventRow<'a> {
 impl<'a> From<&'a NewEvent> for EventRow<'a> {
     fn from(new: &'a NewEvent) -> Self {
         let event = &new.examined.event;
-        let body = new.examined.body.as_ref().ok();
-        let weight = body.and_then(|body| match &body.kind {
-            EventKind::Capture(capture) => Some(capture.weight.into()),
-            _ => None,
-        });
+        let legible = match &new.examined.body {
+            Ok(body) => Legible {
+                station_id: Some(body.station_id),
+                kind: Some(body.kind.name().to_owned()),
+                cycle: body.cycle,
+                weight: match &body.kind {
+                    EventKind::Capture(capture) => Some(capture.weight),
+                    _ => None,
+                },
+                ..Legible::default()
+            },
+            // Wrong in itself: what can be read of it is for staff.
+            Err(_) => legible(&event.body),
+        };
         let (status, reason) = match &new.fate {
             Fate::Stored => ("STORED", None),
             Fate::Duplicate => ("DUPLICATE", None),
@@ -161,16 +170,14 @@ impl<'a> From<&'a NewEvent> for EventRow<'a> {
             epoch: Uuid::from_u128(event.epoch.bits()),
             seq: event.seq,
             edge_id: new.edge_id,
-            station_id: body.map(|body| body.station_id),
-            kind: body.map(|body| body.kind.name()),
-            cycle: body
-                .and_then(|body| body.cycle)
-                .map(|cycle| Uuid::from_u128(cycle.bits())),
+            station_id: legible.station_id,
+            kind: legible.kind,
+            cycle: legible.cycle.map(|cycle| Uuid::from_u128(cycle.bits())),
             sha256: &event.sha256,
             body: storable(&event.body),
             status,
             reason,
-            weight,
+            weight: legible.weight.map(Weight),
             at: new
                 .moments
                 .filter(|moments| !moments.doubtful)

@@ -7,7 +7,10 @@ use uuid::Uuid;
 use weighbridge_protocol::{LinkSession, link::Event};
 
 use super::identity::storable;
-use crate::db::{DbError, Query, edge_epoch::holes, schema};
+use crate::{
+    db::{DbError, Query, edge_epoch::holes, schema, weight::Weight},
+    domain::weighing::legible,
+};
 
 /// Why it is set aside.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -91,6 +94,7 @@ impl SetAside {
 
     async fn keep(&self, conn: &mut AsyncPgConnection) -> Result<(), DbError> {
         use schema::edge_event::dsl;
+        let legible = legible(&self.event.body);
         let row = (
             dsl::epoch.eq(Uuid::from_u128(self.event.epoch.bits())),
             dsl::seq.eq(self.event.seq),
@@ -102,6 +106,10 @@ impl SetAside {
                 Why::Quarantined => "QUARANTINED",
             }),
             dsl::reason.eq(&self.reason),
+            dsl::station_id.eq(legible.station_id),
+            dsl::kind.eq(legible.kind),
+            dsl::cycle.eq(legible.cycle.map(|cycle| Uuid::from_u128(cycle.bits()))),
+            dsl::weight.eq(legible.weight.map(Weight)),
             dsl::received_at.eq(self.received_at),
         );
         // A row LOST, of a time before ranges, gives it its place.

@@ -200,6 +200,12 @@ impl ClockModel {
     }
 }
 
+/// When something took place of which only the edge's own clock is known, and that not for certain.
+pub fn told(at: Option<DateTime<Utc>>, received: DateTime<Utc>) -> DateTime<Utc> {
+    let at = at.unwrap_or(received);
+    Moment { at, doubtful: true }.or_received(received).at
+}
+
 struct Moment {
     at: DateTime<Utc>,
     doubtful: bool,

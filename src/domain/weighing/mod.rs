@@ -4,6 +4,7 @@
 //! - [`apply`]: one event folded into the ledger
 //! - [`belonging`]: which call a capture belongs to, if any
 //! - [`examine`]: whether its text can be understood
+//! - [`legible`]: what can be read of it whatever else is wrong
 //! - [`passes`]: what a weight makes of a record: first pass, or complete
 //! - [`deck`]: whether a vehicle stands on a station's deck
 //! - [`leaving`]: how a call ends
@@ -22,6 +23,7 @@ pub mod deck;
 pub mod examine;
 pub mod leaving;
 pub mod ledger;
+pub mod legible;
 pub mod passes;
 pub mod restored;
 #[cfg(test)]
@@ -31,5 +33,6 @@ pub mod wanted;
 pub use apply::{Arrival, Fate, apply};
 pub use examine::{Examined, HEAVIEST, Reason, examine};
 pub use ledger::Ledger;
+pub use legible::{Legible, legible};
 pub use restored::last_record_id;
 pub use wanted::Wanted;

@@ -97,6 +97,8 @@ async fn a_lost_event_that_comes_after_all_and_cannot_be_handled_is_set_aside() 
     yard.go_on_at(4);
     let events = yard.stay(25_000);
     assert!(yard.set_aside(&events[1]).await);
+    let legible = "SELECT count(*) FROM edge_event WHERE status = 'QUARANTINED' AND station_id = 1 AND kind = 'capture' AND weight = 25000 AND cycle IS NOT NULL";
+    assert_eq!(yard.count(legible).await, 1, "staff see what it is");
     assert_eq!(ranges(&yard).await, "1-4 6-9");
     assert_eq!(yard.numbers("SELECT have::int FROM edge_epoch").await, [9]);
     assert!(yard.set_aside(&events[1]).await, "it is kept");
