@@ -1,7 +1,7 @@
 //! What must be done before a database serves that is not the one that served last: a backup that was restored, or a
 //! standby that lagged.
 
-use chrono::{DateTime, Days, NaiveDate, Utc};
+use chrono::{DateTime, NaiveDate, Utc};
 use diesel::prelude::*;
 use diesel_async::{AsyncConnection, AsyncPgConnection, RunQueryDsl};
 
@@ -113,7 +113,7 @@ impl MakeRoom {
         prefix: &str,
         zone: chrono_tz::Tz,
     ) -> Result<(), DbError> {
-        use schema::{slip_counter, weigh_record};
+        use schema::{slip_counter, slip_room, weigh_record};
         let newest: Option<DateTime<Utc>> = weigh_record::table
             .filter(
                 weigh_record::site_id
@@ -124,23 +124,32 @@ impl MakeRoom {
             .first(conn)
             .await?;
         let today = local_day(self.now, zone);
-        let mut day = newest.map_or(today, |newest| local_day(newest, zone)).min(today);
-        loop {
-            let last: Option<i32> = slip_counter::table
-                .filter(slip_counter::site_id.eq(site_id).and(slip_counter::day.eq(day)))
-                .select(slip_counter::last_number)
-                .first(conn)
-                .await
-                .optional()?;
-            slips::raise(conn, site_id, prefix, day, last.unwrap_or(0) + self.jump).await?;
-            match next_day(day).filter(|next| *next <= today) {
-                Some(next) => day = next,
-                None => return Ok(()),
-            }
+        let first = newest.map_or(today, |newest| local_day(newest, zone)).min(today);
+        let numbered: Vec<NaiveDate> = slip_counter::table
+            .filter(
+                slip_counter::site_id
+                    .eq(site_id)
+                    .and(slip_counter::day.between(first, today)),
+            )
+            .order(slip_counter::day)
+            .select(slip_counter::day)
+            .load(conn)
+            .await?;
+        for day in numbered.into_iter().filter(|day| *day < today).chain([today]) {
+            let last = slips::last(conn, site_id, day).await?;
+            slips::raise(conn, site_id, prefix, day, last.saturating_add(self.jump)).await?;
         }
+        // The other days get their rows when something is numbered there.
+        diesel::insert_into(slip_room::table)
+            .values((
+                slip_room::site_id.eq(site_id),
+                slip_room::first_day.eq(first),
+                slip_room::last_day.eq(today),
+                slip_room::jump.eq(self.jump),
+                slip_room::made_at.eq(self.now),
+            ))
+            .execute(conn)
+            .await?;
+        Ok(())
     }
-}
-
-fn next_day(day: NaiveDate) -> Option<NaiveDate> {
-    day.checked_add_days(Days::new(1))
 }

@@ -354,6 +354,17 @@ diesel::table! {
 }
 
 diesel::table! {
+    slip_room (id) {
+        id -> Int8,
+        site_id -> Int8,
+        first_day -> Date,
+        last_day -> Date,
+        jump -> Int4,
+        made_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
     slip_share (id) {
         id -> Int8,
         driver_id -> Int8,
@@ -524,6 +535,7 @@ diesel::joinable!(outbox -> day_close (close_id));
 diesel::joinable!(queue_counter -> site (site_id));
 diesel::joinable!(slip -> site (site_id));
 diesel::joinable!(slip_counter -> site (site_id));
+diesel::joinable!(slip_room -> site (site_id));
 diesel::joinable!(slip_share -> driver (driver_id));
 diesel::joinable!(station_cycle -> weigh_station (station_id));
 diesel::joinable!(vehicle -> company (company_id));
@@ -572,6 +584,7 @@ diesel::allow_tables_to_appear_in_same_query!(
     site,
     slip,
     slip_counter,
+    slip_room,
     slip_share,
     station_cycle,
     vehicle,

@@ -105,7 +105,6 @@ pub(super) async fn slips(conn: &mut AsyncPgConnection, wanted: &Wanted, ledger:
 
 /// How far slips are numbered, of the days that these numbers are of.
 async fn counters(conn: &mut AsyncPgConnection, numbers: &[String], ledger: &mut Ledger) -> Result<(), DbError> {
-    use schema::slip_counter::dsl;
     let days: BTreeSet<NaiveDate> = ledger
         .sites
         .values()
@@ -116,16 +115,31 @@ async fn counters(conn: &mut AsyncPgConnection, numbers: &[String], ledger: &mut
         })
         .map(|slip| slip.day())
         .collect();
-    let rows: Vec<(i64, NaiveDate, i32)> = dsl::slip_counter
-        .filter(dsl::site_id.eq_any(ledger.sites.keys().copied().collect::<Vec<_>>()))
-        .filter(dsl::day.eq_any(days.into_iter().collect::<Vec<_>>()))
-        .select((dsl::site_id, dsl::day, dsl::last_number))
-        .load(conn)
-        .await?;
+    let sites: Vec<i64> = ledger.sites.keys().copied().collect();
+    let rows: Vec<Numbered> = diesel::sql_query(
+        "SELECT site_id, day, coalesce(last_number, slip_room_of(site_id, day)) AS last_number \
+         FROM unnest($1::bigint[]) AS site_id CROSS JOIN unnest($2::date[]) AS day \
+         LEFT JOIN slip_counter USING (site_id, day)",
+    )
+    .bind::<sql_types::Array<sql_types::BigInt>, _>(sites)
+    .bind::<sql_types::Array<sql_types::Date>, _>(days.into_iter().collect::<Vec<_>>())
+    .prepared()
+    .load(conn)
+    .await?;
     ledger
         .slip_counters
-        .extend(rows.into_iter().map(|(site, day, last)| ((site, day), last)));
+        .extend(rows.into_iter().map(|row| ((row.site_id, row.day), row.last_number)));
     Ok(())
+}
+
+#[derive(QueryableByName)]
+struct Numbered {
+    #[diesel(sql_type = sql_types::BigInt)]
+    site_id: i64,
+    #[diesel(sql_type = sql_types::Date)]
+    day: NaiveDate,
+    #[diesel(sql_type = sql_types::Integer)]
+    last_number: i32,
 }
 
 #[derive(QueryableByName)]

@@ -37,9 +37,14 @@ struct Counter {
     last_number: i32,
 }
 
+/// How far a day is numbered; a day that begins is numbered as far as it leaves room.
+pub async fn last(conn: &mut AsyncPgConnection, site_id: i64, day: NaiveDate) -> Result<i32, DbError> {
+    advance(conn, site_id, day, 0).await
+}
+
 async fn advance(conn: &mut AsyncPgConnection, site_id: i64, day: NaiveDate, by: usize) -> Result<i32, DbError> {
     let counter: Counter = diesel::sql_query(
-        "INSERT INTO slip_counter AS c (site_id, day, last_number) VALUES ($1, $2, $3) \
+        "INSERT INTO slip_counter AS c (site_id, day, last_number) VALUES ($1, $2, slip_room_of($1, $2) + $3) \
          ON CONFLICT (site_id, day) DO UPDATE SET last_number = c.last_number + $3 RETURNING last_number",
     )
     .bind::<sql_types::BigInt, _>(site_id)
@@ -59,7 +64,7 @@ pub async fn raise(
     day: NaiveDate,
     number: i32,
 ) -> Result<(), DbError> {
-    let before = advance(conn, site_id, day, 0).await?;
+    let before = last(conn, site_id, day).await?;
     if before >= number {
         return Ok(());
     }
