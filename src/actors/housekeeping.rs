@@ -71,6 +71,14 @@ enum Chore {
     Closing,
 }
 
+/// Whether a chore is done until it is due again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Work {
+    Done,
+    /// The next round goes on with it.
+    GoesOn,
+}
+
 /// When each chore is next.
 type Due = [(Chore, Instant); 3];
 
@@ -153,7 +161,8 @@ impl Chores {
                 continue;
             }
             let pause = match self.work(*chore, term).await {
-                Ok(()) => chore.every(),
+                Ok(Work::Done) => chore.every(),
+                Ok(Work::GoesOn) => Duration::ZERO,
                 // The database was away, and may be back when the lease is renewed.
                 Err(error) if error.is_passing() => {
                     warn!("the chore {} is put off: {error}", chore.name());
@@ -169,31 +178,36 @@ impl Chores {
         Ok((Leads::Here(term), due))
     }
 
-    async fn work(&self, chore: Chore, term: i64) -> Result<(), DbError> {
+    async fn work(&self, chore: Chore, term: i64) -> Result<Work, DbError> {
         match chore {
-            Chore::Months => self.repository.run(COMING_MONTHS).await.map(drop),
+            Chore::Months => self.repository.run(COMING_MONTHS).await.map(|_| Work::Done),
             Chore::Forgetting => {
                 let gone = self.repository.run(Forget { now: Utc::now(), term }).await?;
                 if gone > 0 {
                     info!("{gone} rows that had outlived their use are gone");
                 }
-                Ok(())
+                Ok(Work::Done)
             }
             Chore::Closing => self.close_days(term).await,
         }
     }
 
-    async fn close_days(&self, term: i64) -> Result<(), DbError> {
+    async fn close_days(&self, term: i64) -> Result<Work, DbError> {
         let after_midnight = TimeDelta::from_std(self.settings.close_after_midnight).unwrap_or(TimeDelta::zero());
         let close = CloseDays {
             term,
             now: Utc::now(),
             after_midnight,
         };
-        let Some(Closing { closed, failed: open }) = self.repository.run(close).await? else {
+        let Some(closing) = self.repository.run(close).await? else {
             warn!("the days were not closed: another server leads by now");
-            return Ok(());
+            return Ok(Work::Done);
         };
+        let Closing {
+            closed,
+            failed: open,
+            goes_on,
+        } = closing;
         for day in &closed {
             metrics::counter!("days_closed_total").increment(1);
             info!(
@@ -207,7 +221,7 @@ impl Chores {
         if !closed.is_empty() {
             self.owed.announce(Owed);
         }
-        Ok(())
+        Ok(if goes_on { Work::GoesOn } else { Work::Done })
     }
 }
 

@@ -28,6 +28,8 @@ pub struct Closing {
     pub closed: Vec<Closed>,
     /// The site, and why.
     pub failed: Vec<(i64, DbError)>,
+    /// Whether days may be left that the next round closes.
+    pub goes_on: bool,
 }
 
 /// A day that is closed.
@@ -51,10 +53,14 @@ struct First {
     day: Option<NaiveDate>,
 }
 
+/// A site's first close looks back so far, or to when the site was made; what is older, by a clock that stood years ago, is late in it.
+/// And a round closes as many days of a site.
+const MOST_DAYS: i32 = 31;
+
 /// The day after the last that was closed; else the first of which something is open.
 const FIRST: &str = "\
     SELECT coalesce((SELECT max(day) + 1 FROM day_close WHERE site_id = $1), \
-      (SELECT min(payload->>'day')::date FROM outbox \
+      (SELECT min(greatest((payload->>'day')::date, least($2 - $3, (SELECT created_at::date - 1 FROM site WHERE id = $1)))) FROM outbox \
        WHERE close_id IS NULL AND kind IN ('ERP_COMPLETE', 'ERP_VOID') AND payload->'site_id' = to_jsonb($1))) AS day";
 
 const COUNT: &str = "\
@@ -76,7 +82,7 @@ impl Query for CloseDays {
         for (site_id, zone) in sites {
             let zone: Tz = zone.parse().unwrap_or(chrono_tz::Asia::Seoul);
             let today = local_day(self.now - self.after_midnight, zone);
-            loop {
+            for round in 1.. {
                 let next = conn
                     .transaction::<_, DbError, _>(async |conn| self.close_next(conn, site_id, today).await)
                     .await;
@@ -91,6 +97,11 @@ impl Query for CloseDays {
                         closing.failed.push((site_id, error));
                         break;
                     }
+                }
+                // All days of a winter take longer than a query may.
+                if round == MOST_DAYS {
+                    closing.goes_on = true;
+                    break;
                 }
             }
         }
@@ -114,6 +125,8 @@ impl CloseDays {
         }
         let first: First = diesel::sql_query(FIRST)
             .bind::<sql_types::BigInt, _>(site_id)
+            .bind::<sql_types::Date, _>(today)
+            .bind::<sql_types::Integer, _>(MOST_DAYS)
             .get_result(conn)
             .await?;
         // A site that has never weighed has nothing to close.

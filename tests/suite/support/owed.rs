@@ -72,6 +72,9 @@ pub async fn owe_days(client: &tokio_postgres::Client, days: i64, each_takes: Du
          ((now() - interval '30 minutes') AT TIME ZONE 'Asia/Seoul')::date - {days})"
     );
     client.batch_execute(&first).await.unwrap();
+    // The site is old enough.
+    let old = format!("UPDATE site SET created_at = now() - interval '1 day' * {days}");
+    client.batch_execute(&old).await.unwrap();
 }
 
 fn insert(kind: &str, first: &str, payload: &Value) -> String {

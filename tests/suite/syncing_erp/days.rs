@@ -127,6 +127,38 @@ async fn days_are_closed_in_order_once_and_what_comes_later_is_in_the_next_close
     );
 }
 
+#[tokio::test]
+async fn one_weighing_of_a_clock_that_stood_years_ago_closes_no_years_and_many_days_are_closed_round_by_round() {
+    let database = Database::new();
+    let (client, runner) = (database.connect().await, Runner::new(database.pool(), LEASE).unwrap());
+    let term = lead(&runner, "a", LEASE).await.unwrap();
+    let old = row(&slip(1), 1, None, &slip(1)).replace("2026-01-25", "2020-01-15");
+    assert!(old.contains("2020-01-15"), "{old}");
+    client
+        .batch_execute(&(old + &row(&slip(2), 1, None, &slip(2))))
+        .await
+        .unwrap();
+    let days = closed(&runner, term, "2026-01-26T15:40:00Z").await;
+    assert_eq!(
+        (days.len(), days[0].as_str(), days[30].as_str()),
+        (31, "2025-12-27", "2026-01-26")
+    );
+    let late = "SELECT count(*) FROM day_close WHERE day = '2025-12-27' AND late->0->>'day' = '2020-01-15'";
+    assert_eq!(database.count(late).await, 1, "it is in the first close");
+    let sums: String = client.query_one(SUMS, &[]).await.unwrap().get(0);
+    let (closes, items) = sums.split_once(' ').unwrap();
+    assert_eq!(
+        closes.parse::<Kilograms>().unwrap(),
+        items.parse::<Kilograms>().unwrap()
+    );
+
+    // A server that was off for a winter.
+    assert_eq!(closed(&runner, term, "2026-03-31T15:40:00Z").await.len(), 31);
+    assert_eq!(closed(&runner, term, "2026-03-31T15:41:00Z").await.len(), 31);
+    let last = closed(&runner, term, "2026-03-31T15:42:00Z").await;
+    assert_eq!(last, ["2026-03-30", "2026-03-31"]);
+}
+
 /// OB-08: a leader that slept through its lease writes nothing.
 #[tokio::test]
 async fn only_the_leader_closes_and_never_under_a_term_that_has_ended() {
@@ -250,7 +282,7 @@ async fn a_chore_that_fails_keeps_no_other_from_being_done() {
         "ALTER FUNCTION ensure_weigh_record_partition RENAME TO gone; \
          CREATE FUNCTION keep() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE 'not now'; END $$; \
          CREATE TRIGGER keep BEFORE DELETE ON slip_share FOR EACH STATEMENT EXECUTE FUNCTION keep(); \
-         INSERT INTO site (name, slip_prefix) VALUES ('2공장', 'BB'); \
+         INSERT INTO site (name, slip_prefix, created_at) VALUES ('2공장', 'BB', '2026-01-01'); \
          UPDATE outbox SET payload = payload || '{\"site_id\": 2}'; \
          INSERT INTO outbox (kind, idempotency_key, aggregate_key, payload) \
            VALUES ('ERP_VOID', gen_random_uuid(), 'x', '{\"site_id\": 1, \"day\": \"a day\"}')",
