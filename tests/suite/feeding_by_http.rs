@@ -195,6 +195,23 @@ async fn readings_of_a_backlog_take_no_call_that_was_made_since() {
 }
 
 #[tokio::test]
+async fn a_gateway_whose_clock_fell_back_weighs_now_and_staff_see_that_the_time_is_a_guess() {
+    let site = Site::new().await;
+    let (truck, station) = (site.truck("12가3456").await, site.stations[0]);
+    let mut clock = Clock::at("2020-03-01T00:00:00Z");
+    let capture = site.weigh(station, 25_000, &mut clock).await;
+    let listed = site.get("/captures").await.done()["items"][0].clone();
+    assert_eq!(
+        (&listed["doubtful"], &listed["kind"]),
+        (&json!(true), &json!("capture"))
+    );
+    let assign = format!("/captures/{capture}/assign");
+    let record = site.post(&assign, json!({ "vehicle_id": truck.vehicle })).await.done();
+    let slip = record["slip_number"].as_str().unwrap();
+    assert!(!slip.starts_with("WR2020"), "{slip}");
+}
+
+#[tokio::test]
 async fn what_is_impossible_is_refused_and_leaves_no_trace() {
     let site = Site::new().await;
     let good = reading(site.stations[0], 25_000, &Clock::now().tick());

@@ -25,6 +25,8 @@ const LIGHTEST: Kilograms = Kilograms::from_whole(-500);
 const MOST_AHEAD: TimeDelta = TimeDelta::minutes(5);
 /// And this far without making it doubtful which call a weighing belongs to.
 const AHEAD: TimeDelta = TimeDelta::seconds(5);
+/// No gateway keeps readings for longer: a clock that says so has fallen back, and the time of receipt counts.
+const MOST_BEHIND: TimeDelta = TimeDelta::days(30);
 /// Older readings are told to the capture logic, but no screen shows them as what stands on the deck now.
 const LIVE: TimeDelta = TimeDelta::seconds(30);
 /// No reading is from before the product existed.
@@ -140,11 +142,15 @@ impl FeedReading {
 
     /// When something happened that this reading has shown: `mono_ms` and `on_mono_ms` are on the sender's clock.
     pub fn moments(&self, mono_ms: i64, on_mono_ms: i64) -> Moments {
-        let moment = |ms: i64| DateTime::<Utc>::from_timestamp_millis(ms).unwrap_or(self.received_at);
+        let behind = self.received_at - self.at.to_utc();
+        let moment = |ms: i64| match DateTime::<Utc>::from_timestamp_millis(ms) {
+            Some(moment) if behind <= MOST_BEHIND => moment.min(self.received_at),
+            _ => self.received_at,
+        };
         Moments {
-            at: moment(mono_ms).min(self.received_at),
-            on: moment(on_mono_ms).min(self.received_at),
-            doubtful: self.at.to_utc() - self.received_at > AHEAD,
+            at: moment(mono_ms),
+            on: moment(on_mono_ms),
+            doubtful: !(-AHEAD..=MOST_BEHIND).contains(&behind),
         }
     }
 
@@ -295,5 +301,25 @@ mod tests {
         assert_eq!((moments.at, moments.doubtful), (now(), true));
         let reading = posted("1").examined(1, now()).unwrap();
         assert!(!reading.moments(reading.mono_ms(), reading.mono_ms()).doubtful);
+    }
+
+    #[test]
+    fn a_reading_of_a_clock_that_fell_back_is_of_its_receipt_and_a_backlog_is_of_its_time() {
+        let read = |timestamp| {
+            let reading = Posted {
+                timestamp,
+                ..posted("1")
+            };
+            let reading = reading.examined(1, now()).unwrap();
+            reading.moments(reading.mono_ms(), reading.mono_ms() - 3_000)
+        };
+        let backlog = read("2026-01-15T14:30:02+09:00");
+        assert_eq!((backlog.at, backlog.doubtful), (now() - TimeDelta::days(10), false));
+        let fallen_back = Moments {
+            at: now(),
+            on: now(),
+            doubtful: true,
+        };
+        assert_eq!(read("2020-03-01T00:00:00Z"), fallen_back);
     }
 }

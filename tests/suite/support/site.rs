@@ -218,6 +218,10 @@ impl Clock {
         Self(Utc::now().fixed_offset())
     }
 
+    pub fn at(moment: &str) -> Self {
+        Self(moment.parse().unwrap())
+    }
+
     pub fn long_ago() -> Self {
         Self(Utc::now().fixed_offset() - Duration::hours(2))
     }
