@@ -1,5 +1,6 @@
 //! An edge's events reach the database exactly once, with all that follows from them.
 
+mod coming_back;
 mod curves;
 mod going_back;
 mod losing;

@@ -334,7 +334,7 @@ fn carry_out(
     };
     for output in outputs {
         match output {
-            Output::Send(event) => outbox.event(event),
+            Output::Send(event) => outbox.event(*event),
             Output::Notice(notice) => report(&notice),
             Output::Reconnect(reason) => return Err(End::lost(&format!("hello is to be said anew: {reason:?}"))),
         }

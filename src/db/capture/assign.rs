@@ -168,7 +168,7 @@ impl Assign {
         };
         let record = ledger.records.get_mut(&record_id)?;
         if passes::take(record.change(), &vehicle, pass, on_day, min_net) == Taken::Completed {
-            ledger.completed.push(record_id);
+            restored::complete_by_hand(ledger, record_id, pass);
         }
         restored::complete_call(ledger, self.parties.vehicle_id, record_id, pass);
         Some(record_id)

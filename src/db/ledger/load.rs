@@ -275,7 +275,7 @@ async fn records(
     Ok(weighed_at)
 }
 
-/// A capture keeps its cycle: no lock is needed to read it.
+/// A capture keeps its cycle and its receipt: no lock is needed to read them.
 async fn taken_before(conn: &mut AsyncPgConnection, ledger: &mut Ledger) -> Result<(), DbError> {
     use schema::capture::dsl;
     let open = ledger.records.values().filter(|record| record.status.is_open());
@@ -283,13 +283,16 @@ async fn taken_before(conn: &mut AsyncPgConnection, ledger: &mut Ledger) -> Resu
     if ids.is_empty() {
         return Ok(());
     }
-    let rows: Vec<(i64, Uuid)> = dsl::capture
+    let rows: Vec<(i64, Uuid, Option<serde_json::Value>)> = dsl::capture
         .filter(dsl::id.eq_any(ids))
-        .select((dsl::id, dsl::cycle))
+        .select((dsl::id, dsl::cycle, dsl::receipt))
         .load(conn)
         .await?;
-    let cycle = |(id, cycle): (i64, Uuid)| (id, CycleId::from_bits(cycle.as_u128()));
-    ledger.taken_before = rows.into_iter().map(cycle).collect();
+    for (id, cycle, receipt) in rows {
+        ledger.taken_before.insert(id, CycleId::from_bits(cycle.as_u128()));
+        let printed = receipt.and_then(|receipt| serde_json::from_value(receipt).ok());
+        ledger.printed.extend(printed.map(|printed| (id, printed)));
+    }
     Ok(())
 }
 

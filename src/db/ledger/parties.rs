@@ -89,6 +89,7 @@ pub(super) async fn slips(conn: &mut AsyncPgConnection, wanted: &Wanted, ledger:
     let numbers: Vec<String> = wanted
         .receipts
         .iter()
+        .chain(ledger.printed.values())
         .filter_map(|receipt| receipt.slip_number.clone())
         .collect();
     if numbers.is_empty() {

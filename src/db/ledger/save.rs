@@ -16,6 +16,7 @@ use crate::{
         weighing::{
             Ledger, completed,
             ledger::{Alarm, Call, CallStatus, CaptureRow, Record, RecordStatus, Row},
+            restored,
         },
     },
 };
@@ -62,6 +63,9 @@ pub async fn save(conn: &mut AsyncPgConnection, loaded: &mut Loaded) -> Result<C
             None => insert(conn, *id, record).await?,
         }
         flag(conn, *id, record).await?;
+        if record.review.is_none() && ledger.settled.contains(id) {
+            settle(conn, *id, record).await?;
+        }
     }
     let messages: Vec<_> = named
         .iter()
@@ -297,6 +301,22 @@ async fn flag(conn: &mut AsyncPgConnection, id: i64, record: &Record) -> Result<
             .filter(dsl::weighed_at.eq(record.weighed_at)),
     )
     .set((dsl::needs_review.eq(true), dsl::review_reason.eq(reason)))
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
+/// What a record lacked after a restore has come back: nobody need look at it for that any more.
+async fn settle(conn: &mut AsyncPgConnection, id: i64, record: &Record) -> Result<(), DbError> {
+    use schema::weigh_record::dsl;
+    let nothing: Option<String> = None;
+    diesel::update(
+        dsl::weigh_record
+            .filter(dsl::id.eq(id))
+            .filter(dsl::weighed_at.eq(record.weighed_at))
+            .filter(dsl::review_reason.eq(restored::INCOMPLETE)),
+    )
+    .set((dsl::needs_review.eq(false), dsl::review_reason.eq(nothing)))
     .execute(conn)
     .await?;
     Ok(())

@@ -13,8 +13,15 @@ use crate::{
 };
 
 /// Gives each completed record its number, in the order of completion, and writes the slips. Those that receipts brought
-/// back keep theirs; the counter becomes the greater, and what it skips is LOST.
+/// back keep theirs; the counter becomes the greater, and what it skips is LOST, as is what a record is to have that waits
+/// for its other pass.
 pub async fn number(conn: &mut AsyncPgConnection, ledger: &mut Ledger) -> Result<(), DbError> {
+    for (site_id, slip) in &ledger.reserved {
+        let Some(prefix) = ledger.sites.get(site_id).map(|site| site.slip_prefix.as_str()) else {
+            continue;
+        };
+        raise(conn, *site_id, prefix, slip.day(), slip.number()).await?;
+    }
     for (record_id, site_id, slip) in completed::brought_back(ledger) {
         let Some(prefix) = ledger.sites.get(&site_id).map(|site| site.slip_prefix.clone()) else {
             continue;

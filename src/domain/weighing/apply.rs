@@ -202,7 +202,12 @@ fn take_by_call(ledger: &mut Ledger, arrival: &Arrival<'_>, capture: &Capture, c
     let (Some(record), Some(vehicle)) = (ledger.records.get_mut(&record_id), ledger.vehicles.get(&vehicle_id)) else {
         return;
     };
-    if !record.status.is_open() {
+    // One that was complete before a restore waits for the weight that it lacks, and for no other.
+    let lacks_its_own = record
+        .first
+        .and_then(|known| known.capture_id)
+        .is_some_and(|capture| ledger.printed.contains_key(&capture));
+    if !record.status.is_open() || lacks_its_own {
         return;
     }
     let day = ledger

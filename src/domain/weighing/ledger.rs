@@ -261,6 +261,12 @@ pub struct Ledger {
     pub captures: BTreeMap<CycleId, Row<CaptureRow>>,
     /// The cycles of captures that those records have taken before, by capture: what completes a record may be one of them.
     pub taken_before: BTreeMap<i64, CycleId>,
+    /// What was printed of those that wait with it for their record's other pass, by capture.
+    pub printed: BTreeMap<i64, Receipt>,
+    /// Printed numbers of records that wait so: nobody else gets them.
+    pub reserved: Vec<(i64, SlipNumber)>,
+    /// Records that were looked at for what they lacked after a restore, and lack nothing any more.
+    pub settled: BTreeSet<i64>,
     /// Slip numbers that receipts name, with their record where they have one.
     pub slips: BTreeMap<String, Option<i64>>,
     /// How far slips are numbered, of the sites and days that receipts name.
@@ -331,25 +337,5 @@ impl Ledger {
         let here = self.captures.values().find(|capture| capture.id == capture_id);
         here.map(|capture| capture.cycle)
             .or_else(|| self.taken_before.get(&capture_id).copied())
-    }
-
-    /// What the edge is told of a capture, once it belongs to a record. The slip number is filled in by whoever numbers it.
-    pub fn receipt(&self, cycle: CycleId) -> Option<Receipt> {
-        let record_id = self.captures.get(&cycle)?.record_id?;
-        let record = self.records.get(&record_id)?;
-        Some(Receipt {
-            slip_number: record.slip.as_ref().map(ToString::to_string),
-            record_id: Some(record_id),
-            vehicle_id: Some(record.vehicle_id),
-            driver_id: record.driver_id,
-            product_id: record.product_id,
-            customer_id: record.customer_id,
-            direction: record.direction.clone(),
-            vehicle_plate: self
-                .vehicles
-                .get(&record.vehicle_id)
-                .map(|vehicle| vehicle.plate.clone()),
-            driver_name: record.driver_id.and_then(|driver| self.drivers.get(&driver).cloned()),
-        })
     }
 }

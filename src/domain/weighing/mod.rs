@@ -11,6 +11,7 @@
 //! - [`completed`]: a completed record's slip number and messages
 //! - [`correct`]: what staff put right on a completed record
 //! - [`wanted`]: what must be locked before
+//! - [`receipt`]: what an edge is told of a capture, and what of that is believed
 //! - [`restored`]: what a receipt brings back after a database was restored
 //!
 //! All of it runs inside the transaction, on rows locked there; no actor's memory is an input.
@@ -25,6 +26,7 @@ pub mod leaving;
 pub mod ledger;
 pub mod legible;
 pub mod passes;
+mod receipt;
 pub mod restored;
 #[cfg(test)]
 mod scenarios;

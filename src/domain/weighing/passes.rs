@@ -26,31 +26,46 @@ pub fn take(record: &mut Record, vehicle: &Vehicle, pass: Pass, on_day: NaiveDat
         } else {
             (known, pass)
         };
-        (record.first, record.second) = (Some(first), Some(second));
-        complete(
-            record,
-            vehicle,
-            first.weight.max(second.weight),
-            first.weight.min(second.weight),
-            second,
-        );
-        if record.direction.is_none() {
-            let came_loaded = first.weight >= second.weight;
-            record.direction = Some(if came_loaded { "IN" } else { "OUT" }.to_owned());
-        }
-        if record.weights.is_some_and(|weights| weights.net < min_net) {
-            record.review = Some("NET_BELOW_MINIMUM");
-        }
-        return Taken::Completed;
+        return pair(record, vehicle, first, second, min_net);
     }
+    match tare_of(vehicle, pass.weight, on_day, min_net) {
+        Some(tare) => alone(record, vehicle, pass, tare),
+        None => wait(record, pass),
+    }
+}
+
+/// A first pass, which waits for the other one.
+pub(super) const fn wait(record: &mut Record, pass: Pass) -> Taken {
     record.first = Some(pass);
-    if let Some(tare) = tare_of(vehicle, pass.weight, on_day, min_net) {
-        complete(record, vehicle, pass.weight, tare, pass);
-        Taken::Completed
-    } else {
-        record.status = RecordStatus::Weighing;
-        Taken::First
+    record.status = RecordStatus::Weighing;
+    Taken::First
+}
+
+/// Complete with one weight, against this tare.
+pub(super) fn alone(record: &mut Record, vehicle: &Vehicle, pass: Pass, tare: Kilograms) -> Taken {
+    record.first = Some(pass);
+    complete(record, vehicle, pass.weight, tare, pass);
+    Taken::Completed
+}
+
+/// Complete with two weights, in this order.
+pub(super) fn pair(record: &mut Record, vehicle: &Vehicle, first: Pass, second: Pass, min_net: Kilograms) -> Taken {
+    (record.first, record.second) = (Some(first), Some(second));
+    complete(
+        record,
+        vehicle,
+        first.weight.max(second.weight),
+        first.weight.min(second.weight),
+        second,
+    );
+    if record.direction.is_none() {
+        let came_loaded = first.weight >= second.weight;
+        record.direction = Some(if came_loaded { "IN" } else { "OUT" }.to_owned());
     }
+    if record.weights.is_some_and(|weights| weights.net < min_net) {
+        record.review = Some("NET_BELOW_MINIMUM");
+    }
+    Taken::Completed
 }
 
 /// The registered tare with which this weight alone is a whole weighing.
@@ -66,11 +81,16 @@ pub(super) fn valid_tare(vehicle: &Vehicle, on_day: NaiveDate) -> Option<Kilogra
 
 fn complete(record: &mut Record, vehicle: &Vehicle, gross: Kilograms, tare: Kilograms, pass: Pass) {
     let net = gross - tare;
-    record.weights = Some(Weights { gross, tare, net });
-    record.overload = Some(Overload::of(gross, net, vehicle.max_load).name());
+    weigh(record, vehicle, Weights { gross, tare, net });
     record.status = RecordStatus::Completed;
     record.station_id = pass.station_id;
     record.weighed_at = pass.at;
+}
+
+/// What it weighs, and what that says of its load.
+pub(super) fn weigh(record: &mut Record, vehicle: &Vehicle, weights: Weights) {
+    record.weights = Some(weights);
+    record.overload = Some(Overload::of(weights.gross, weights.net, vehicle.max_load).name());
 }
 
 #[cfg(test)]

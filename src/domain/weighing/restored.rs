@@ -3,14 +3,21 @@
 //! No hash covers a receipt. What one names may be damaged, so it is believed only as far as a true one can reach: edges
 //! send again in order, and with each receipt the counters rise.
 
-use weighbridge_protocol::{CycleId, link::Receipt};
+use chrono::NaiveDate;
+use weighbridge_protocol::{
+    CycleId, Kilograms,
+    link::{Receipt, WhichPass},
+};
 
 use super::{
-    ledger::{CallStatus, Ledger, Pass, Record, RecordStatus, Row},
+    ledger::{CallStatus, Ledger, Pass, Record, RecordStatus, Row, Vehicle},
     passes::{self, Taken},
+    receipt::{has_weights, was_complete, weights_for},
 };
 use crate::domain::slip::{SlipNumber, local_day};
 
+/// Why a record is looked at that was complete, and is not any more.
+pub const INCOMPLETE: &str = "RESTORED_INCOMPLETE";
 /// How far beyond a day's counter a receipt's slip may be: more than a site weighs on one day.
 const SLIP_REACH: i32 = 2_000;
 /// How far beyond the last id of a record a receipt's may be: more than a backup can lack that anybody restores.
@@ -47,25 +54,137 @@ pub fn from_receipt(ledger: &mut Ledger, receipt: &Receipt, cycle: CycleId, pass
     let Some(record_id) = record_for(ledger, receipt, named, vehicle_id, site_id, pass) else {
         return false;
     };
-    let slip = slip_for(ledger, receipt, record_id, site_id, pass);
     let zone = ledger.sites.get(&site_id).map_or(chrono_tz::UTC, |site| site.zone);
-    let min_net = ledger.min_net;
+    let (on_day, min_net) = (local_day(pass.at, zone), ledger.min_net);
     let Some(record) = ledger.records.get_mut(&record_id) else {
         return false;
     };
-    if passes::take(record.change(), &vehicle, pass, local_day(pass.at, zone), min_net) == Taken::Completed {
-        record.change().slip = slip;
-        ledger.completed.push(record_id);
-    } else if receipt.slip_number.is_some() {
-        record.change().review = Some("RESTORED_INCOMPLETE");
-        let text = format!("record {record_id} was complete before the restore; its tare is not known here any more");
-        ledger.alarm("RESTORED_INCOMPLETE", pass.station_id, text);
+    let kept = record.first.and_then(|known| ledger.printed.get(&known.capture_id?));
+    let taken = take(record.change(), &vehicle, pass, (receipt, kept), on_day, min_net);
+    let printed = Some(receipt).filter(|receipt| was_complete(receipt)).or(kept).cloned();
+    let is_alone = |printed: &Receipt| printed.pass == Some(WhichPass::Only) && weights_for(printed, record).is_some();
+    let is_complete = taken == Taken::Completed || printed.as_ref().is_some_and(is_alone);
+    if is_complete {
+        complete(ledger, record_id, &vehicle, printed.as_ref(), pass);
+    } else if let Some(printed) = printed {
+        wait_for_the_other(ledger, record_id, &printed, cycle, pass);
     }
     if let Some(row) = ledger.captures.get_mut(&cycle) {
         row.change().record_id = Some(record_id);
     }
     spend_call(ledger, vehicle_id, record_id, pass);
     true
+}
+
+/// What this weight makes of its record, as it did when the receipt was given; `kept` is that of the pass which is there.
+///
+/// - what was no complete weighing is none now, whatever tare is registered
+/// - which pass came first, the receipts say; where they do not, their times
+fn take(
+    record: &mut Record,
+    vehicle: &Vehicle,
+    pass: Pass,
+    (receipt, kept): (&Receipt, Option<&Receipt>),
+    on_day: NaiveDate,
+    min_net: Kilograms,
+) -> Taken {
+    use WhichPass::{First, Second};
+    if let Some(known) = record.first {
+        let is_first = match (receipt.pass, kept.and_then(|kept| kept.pass)) {
+            (Some(First), other) if other != Some(First) => true,
+            (Some(Second), other) if other != Some(Second) => false,
+            (None, Some(Second)) => true,
+            (None, Some(First)) => false,
+            _ => pass.at < known.at,
+        };
+        let (first, second) = if is_first { (pass, known) } else { (known, pass) };
+        return passes::pair(record, vehicle, first, second, min_net);
+    }
+    if !was_complete(receipt) || matches!(receipt.pass, Some(First | Second)) {
+        return passes::wait(record, pass);
+    }
+    passes::take(record, vehicle, pass, on_day, min_net)
+}
+
+/// The record is complete, as it was when its slip was printed: with that number and with those weights.
+fn complete(ledger: &mut Ledger, record_id: i64, vehicle: &Vehicle, printed: Option<&Receipt>, pass: Pass) {
+    ledger.completed.push(record_id);
+    let Some(printed) = printed else { return };
+    let Some(site_id) = ledger.records.get(&record_id).map(|record| record.site_id) else {
+        return;
+    };
+    let slip = slip_for(ledger, printed, record_id, site_id, pass);
+    let Some(record) = ledger.records.get_mut(&record_id).map(Row::change) else {
+        return;
+    };
+    record.slip = slip;
+    if record.review == Some(INCOMPLETE) {
+        record.review = None;
+    }
+    ledger.settled.insert(record_id);
+    let known = record.weights;
+    let told = weights_for(printed, record);
+    if let Some(told) = told {
+        if known.is_none() {
+            passes::alone(record, vehicle, pass, told.tare);
+        }
+        passes::weigh(record, vehicle, told);
+    }
+    let is_same = told == known || !has_weights(printed);
+    if !is_same {
+        record.review = Some("RESTORED_WEIGHTS");
+        let net = |net: Option<Kilograms>| net.map_or_else(|| "none".to_owned(), |net| format!("{net} kg"));
+        let text = format!(
+            "record {record_id} was told with a net weight of {}, and what is known here makes {}",
+            net(printed.net),
+            net(known.map(|known| known.net))
+        );
+        ledger.alarm("RESTORED_WEIGHTS", pass.station_id, text);
+    }
+}
+
+/// The record was complete, and its other pass is not here yet: its number is kept free, and what was printed beside the
+/// capture.
+fn wait_for_the_other(ledger: &mut Ledger, record_id: i64, printed: &Receipt, cycle: CycleId, pass: Pass) {
+    let Some(record) = ledger.records.get_mut(&record_id) else {
+        return;
+    };
+    let site_id = record.site_id;
+    record.change().review.get_or_insert(INCOMPLETE);
+    let text = format!("record {record_id} was complete before the restore; its other weight or its tare is not here");
+    ledger.alarm(INCOMPLETE, pass.station_id, text);
+    if let Some(slip) = slip_for(ledger, printed, record_id, site_id, pass) {
+        ledger.reserved.push((site_id, slip));
+    }
+    let capture = ledger.captures.get_mut(&cycle).map(Row::change);
+    if let Some(evidence) = capture.and_then(|capture| capture.evidence.as_mut()) {
+        evidence.receipt = Some(printed.clone());
+    }
+    ledger
+        .printed
+        .extend(pass.capture_id.map(|capture| (capture, printed.clone())));
+}
+
+/// A hand has completed the record: with the number that was printed, if that is what was printed.
+pub fn complete_by_hand(ledger: &mut Ledger, record_id: i64, pass: Pass) {
+    ledger.completed.push(record_id);
+    let Some(record) = ledger.records.get(&record_id) else {
+        return;
+    };
+    let Some(printed) = ledger.printed_of(record).cloned() else {
+        return;
+    };
+    let weights = weights_for(&printed, record);
+    if weights.is_none() || weights != record.weights {
+        return;
+    }
+    let (site_id, weighed_at) = (record.site_id, record.weighed_at);
+    let zone = ledger.sites.get(&site_id).map_or(chrono_tz::UTC, |site| site.zone);
+    let slip = slip_for(ledger, &printed, record_id, site_id, pass);
+    if let Some(record) = ledger.records.get_mut(&record_id) {
+        record.change().slip = slip.filter(|slip| slip.day() == local_day(weighed_at, zone));
+    }
+    ledger.settled.insert(record_id);
 }
 
 /// The truck that a receipt names. Ids are given out again after a restore, so its plate decides, where the receipt has one.

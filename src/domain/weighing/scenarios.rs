@@ -1,5 +1,6 @@
 //! Whole stays on a deck, told as stories: what becomes of the call, the record and the capture.
 
+mod coming_back;
 mod receipts;
 mod yard;
 

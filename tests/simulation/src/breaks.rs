@@ -52,6 +52,8 @@ pub enum Break {
     SlowHello,
     /// What readings show of a deck corrects nothing.
     DeckUnseen,
+    /// What was printed of a record is forgotten while it waits for its other pass.
+    PrintedForgotten,
     /// Numbers jump as far after the second restore as after the first.
     SameJump,
 }
@@ -98,7 +100,7 @@ pub const RULES: [&[Break]; 18] = [
 ];
 
 /// Rules that are hardly missed when one of them is left out, with what heals that.
-pub const HEALED: [(Break, &str); 6] = [
+pub const HEALED: [(Break, &str); 7] = [
     (
         Break::BadHash,
         "events come in order, so the damaged one is the next one anyhow; only of those that are sent again it is not, and a \
@@ -119,6 +121,10 @@ pub const HEALED: [(Break, &str); 6] = [
     (
         Break::RewindCalls,
         "edges send again in order, so an old call is spent by its own truck before the next one's events come",
+    ),
+    (
+        Break::PrintedForgotten,
+        "it takes both passes of a truck at two edges after the backup, and the later one's edge back before the other",
     ),
     (
         Break::SameJump,

@@ -207,7 +207,8 @@ fn printed(world: &World) -> Result<(), String> {
         };
         let record = row.record_id.and_then(|id| world.db.records.get(&id));
         let now = record.and_then(|record| record.slip.as_ref()).map(ToString::to_string);
-        let known_incomplete = record.is_some_and(|record| record.review == Some("RESTORED_INCOMPLETE"));
+        let known_incomplete =
+            record.is_some_and(|record| record.status.is_open() && record.review == Some("RESTORED_INCOMPLETE"));
         if now.as_ref() != Some(slip) && !known_incomplete {
             return Err(format!("printed: slip {slip} of {cycle} is {now:?} now"));
         }

@@ -196,8 +196,16 @@ impl World {
                 returns: false,
                 ready_at: self.now,
             };
+            let station = self.second_station(stay, station);
             line_push(&mut self.yard.lines, station, visit);
         }
+    }
+
+    /// Every other truck is weighed empty on another edge's scale, where there is one.
+    fn second_station(&self, stay: Stay, station: i64) -> i64 {
+        let mut others = self.edges.iter().map(|edge| edge.station);
+        let other = others.find(|other| *other != station && stay.vehicle_id % 6 == 1);
+        other.unwrap_or(station)
     }
 
     /// A truck had not stood wholly on the deck.
@@ -268,6 +276,9 @@ impl World {
         {
             let mut db = self.db.clone();
             let entry = db.is_queued(visit.vehicle_id);
+            if entry.is_some_and(|entry| !db.waits_at(entry, station)) {
+                return;
+            }
             let entry = entry.unwrap_or_else(|| db.check_in(visit.vehicle_id, station));
             db.call(entry, self.time());
             self.db = db;

@@ -6,6 +6,7 @@
 
 use std::{
     env, fs,
+    path::PathBuf,
     process::{Child, Command, Stdio},
     sync::{Mutex, OnceLock},
     thread,
@@ -55,6 +56,27 @@ impl Database {
         Self { name }
     }
 
+    /// What `pg_dump` says of it now.
+    pub fn backup(&self) -> Backup {
+        let folder = Folder::new();
+        let file = folder.path().join("backup");
+        run(Command::new("pg_dump")
+            .args(["--format=custom", "--file"])
+            .arg(&file)
+            .arg(self.url().expose_secret()));
+        Backup { folder, file }
+    }
+
+    /// As it was when the backup was made. It is another database for PostgreSQL, and the same one for us.
+    pub fn restored(backup: &Backup) -> Self {
+        let database = Self::copy_of("template0");
+        run(Command::new("pg_restore")
+            .args(["--exit-on-error", "--no-owner", "--dbname"])
+            .arg(database.url().expose_secret())
+            .arg(&backup.file));
+        database
+    }
+
     pub fn url(&self) -> SecretString {
         cluster().url(&self.name)
     }
@@ -98,6 +120,19 @@ impl Database {
             assert!(Instant::now() < deadline, "fewer than {count} transactions wait");
         }
     }
+}
+
+/// A backup in a file.
+#[derive(Debug)]
+pub struct Backup {
+    #[expect(dead_code, reason = "it removes the file")]
+    folder: Folder,
+    file: PathBuf,
+}
+
+fn run(command: &mut Command) {
+    let output = command.output().unwrap();
+    assert!(output.status.success(), "{command:?}: {output:?}");
 }
 
 impl Drop for Database {

@@ -2,9 +2,11 @@
 //!
 //! - [`failures`]: what it does while connections break off and transactions fail
 //! - [`midnight`]: many of them while everything breaks off and the day turns
+//! - [`restoring`]: what it weighs before its database is restored, and brings again
 
 mod failures;
 pub mod midnight;
+mod restoring;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use weighbridge::{

@@ -5,7 +5,10 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
-use super::curve::{self, CurveError, Step};
+use super::{
+    curve::{self, CurveError, Step},
+    receipt::Receipt,
+};
 use crate::{CycleId, Epoch, Kilograms};
 
 /// What an edge commits to its buffer, and what the server stores exactly once. Carried as text (see [`Event`]).
@@ -172,30 +175,6 @@ impl Event {
     pub fn is_intact(&self) -> bool {
         sha256_hex(&self.body) == self.sha256
     }
-}
-
-/// What became of an event at the server.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Receipt {
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub slip_number: Option<String>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub record_id: Option<i64>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub vehicle_id: Option<i64>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub driver_id: Option<i64>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub product_id: Option<i64>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub customer_id: Option<i64>,
-    /// `IN` or `OUT`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub direction: Option<String>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub vehicle_plate: Option<String>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub driver_name: Option<String>,
 }
 
 /// The lower-case hex SHA-256 of a text's UTF-8 bytes.

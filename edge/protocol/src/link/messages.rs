@@ -7,10 +7,7 @@ use chrono::{DateTime, FixedOffset};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::{
-    curve::CurveForm,
-    event::{Event, Receipt},
-};
+use super::{curve::CurveForm, event::Event, receipt::Receipt};
 use crate::{Epoch, Kilograms, LinkSession, scale::CaptureOverrides};
 
 /// What an edge says.
@@ -267,6 +264,9 @@ mod tests {
     fn messages_are_written_as_the_link_promises() {
         check::<FromServer>(
             r#"{"type":"ack","epoch":"000000000000000000000000000000ab","through":3,"receipts":[{"seq":2,"slip_number":"WR20260125001","record_id":9}]}"#,
+        );
+        check::<FromServer>(
+            r#"{"type":"ack","epoch":"000000000000000000000000000000ab","through":3,"receipts":[{"seq":2,"slip_number":"WR20260125001","record_id":9,"pass":"only","gross":"25000.00","tare":"10000.00","net":"15000.00"}]}"#,
         );
         check::<FromServer>(
             r#"{"type":"nack","epoch":"000000000000000000000000000000ab","seq":5,"code":"EPOCH_CONFLICT","have":3}"#,

@@ -2,6 +2,7 @@
 //!
 //! - [`messages`]: what travels, as JSON text messages tagged by `type`
 //! - [`event`]: what an edge keeps and sends for ever under one identity
+//! - [`receipt`]: what an edge is told of a weighing
 //! - [`curve`]: how the weight settled, by differences
 //! - [`draft`]: an event that has no identity yet, and how it gets one
 //! - [`row`]: what an edge's file keeps of an event
@@ -20,6 +21,7 @@ pub mod limits;
 pub mod memory_store;
 pub mod messages;
 mod rebirth;
+pub mod receipt;
 pub mod reconnect;
 pub mod row;
 pub mod salvage;
@@ -27,9 +29,10 @@ pub mod sender;
 pub mod store;
 
 pub use draft::{Committed, Draft};
-pub use event::{Event, EventBody, EventKind, Receipt};
+pub use event::{Event, EventBody, EventKind};
 pub use memory_store::MemoryStore;
 pub use messages::{FromEdge, FromServer};
+pub use receipt::{Receipt, WhichPass};
 pub use row::EventId;
 pub use sender::{Output, Sender};
 pub use store::Store;

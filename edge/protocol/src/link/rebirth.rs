@@ -33,7 +33,7 @@ mod tests {
     use super::*;
     use crate::{
         CycleId, Epoch,
-        link::event::{EventBody, EventKind, Receipt},
+        link::{EventBody, EventKind, Receipt},
     };
 
     fn id(epoch: u128, seq: i64) -> EventId {

@@ -26,8 +26,7 @@ use tokio_tungstenite::{
 use weighbridge_protocol::{
     Epoch, LinkSession,
     link::{
-        Event, EventBody, EventId, FromEdge, FromServer,
-        event::Receipt,
+        Event, EventBody, EventId, FromEdge, FromServer, Receipt,
         messages::{
             Ack, EdgeName, Hello, Lamp, LiveReading, Nack, NackCode, NumberedReceipt, SeqRange, StationSettings,
             Welcome, Window,

@@ -119,6 +119,11 @@ impl Yard {
         self
     }
 
+    pub(super) fn without_receipt(mut self) -> Self {
+        self.receipt = None;
+        self
+    }
+
     pub(super) fn on(self, at: i64) -> Self {
         self.event(at, at, Some(at), EventKind::VehicleOn {})
     }
@@ -131,7 +136,16 @@ impl Yard {
         self.captured(on, at, kg, true)
     }
 
+    /// The same cycle, by another clock.
+    pub(super) fn captured_as(self, on: i64, at: i64, kg: i32, cycle: i64) -> Self {
+        self.capture_of(Some(cycle), on, at, kg, false)
+    }
+
     pub(super) fn captured(self, on: i64, at: i64, kg: i32, gap: bool) -> Self {
+        self.capture_of(Some(on), on, at, kg, gap)
+    }
+
+    fn capture_of(self, cycle: Option<i64>, on: i64, at: i64, kg: i32, gap: bool) -> Self {
         let weight = Kilograms::from_whole(kg);
         let capture = Capture {
             weight,
@@ -141,7 +155,7 @@ impl Yard {
             curve: Vec::new(),
             curve_steps: Vec::new(),
         };
-        self.event(on, at, Some(on), EventKind::Capture(capture))
+        self.event(on, at, cycle, EventKind::Capture(capture))
     }
 
     pub(super) fn off(self, at: i64, captured: bool) -> Self {

@@ -60,7 +60,12 @@ impl Database {
         let first = |record: &Row<ledger::Record>| record.first.and_then(|pass| pass.capture_id);
         let taken: BTreeSet<i64> = ledger.records.values().filter_map(first).collect();
         let before = self.captures.iter().filter(|(_, capture)| taken.contains(&capture.id));
-        ledger.taken_before = before.map(|(cycle, capture)| (capture.id, *cycle)).collect();
+        for (cycle, capture) in before {
+            ledger.taken_before.insert(capture.id, *cycle);
+            let printed = capture.receipt.clone();
+            let printed = printed.filter(|_| !broken.contains(&Break::PrintedForgotten));
+            ledger.printed.extend(printed.map(|printed| (capture.id, printed)));
+        }
         let mut vehicles = wanted.vehicles.clone();
         vehicles.extend(ledger.calls.values().map(|call| call.vehicle_id));
         vehicles.extend(ledger.records.values().map(|record| record.vehicle_id));
@@ -126,6 +131,7 @@ impl Database {
                         epoch: evidence.epoch,
                         seq: evidence.seq,
                     },
+                    receipt: evidence.receipt.clone(),
                 };
                 mutable(&mut self.captures).insert(*cycle, capture);
             }

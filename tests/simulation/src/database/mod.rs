@@ -20,7 +20,7 @@ use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 use uuid::Uuid;
 use weighbridge_protocol::{
     CycleId, Epoch, Kilograms, LinkSession,
-    link::{EventBody, EventId},
+    link::{EventBody, EventId, Receipt},
     scale::CycleState,
 };
 
@@ -76,6 +76,8 @@ pub struct CaptureRow {
     /// When its truck drove on, if that is certain.
     pub on_at: Option<DateTime<Utc>>,
     pub at: EventId,
+    /// What was printed of it, where its record waits for the other pass.
+    pub receipt: Option<Receipt>,
 }
 
 #[derive(Clone, Debug)]

@@ -68,6 +68,13 @@ impl Database {
         self.entries.iter().find(|(_, entry)| queued(entry)).map(|(id, _)| *id)
     }
 
+    /// Whether an entry waits, from now on for this station.
+    pub fn waits_at(&mut self, entry_id: i64, station_id: i64) -> bool {
+        let entry = mutable(&mut self.entries).get_mut(&entry_id);
+        let waiting = entry.filter(|entry| entry.status == Status::Waiting || entry.station_id == station_id);
+        waiting.map(|entry| entry.station_id = station_id).is_some()
+    }
+
     /// A driver checks in, with the record that still waits for its second pass.
     pub fn check_in(&mut self, vehicle_id: i64, station_id: i64) -> i64 {
         let open = self.records.iter().filter(|(_, record)| {

@@ -10,11 +10,9 @@ use crate::domain::{
 
 impl Database {
     pub(super) fn slips_of(&self, wanted: &Wanted, ledger: &mut Ledger) {
-        for text in wanted
-            .receipts
-            .iter()
-            .filter_map(|receipt| receipt.slip_number.as_ref())
-        {
+        let receipts = wanted.receipts.iter().chain(ledger.printed.values());
+        let numbers: Vec<String> = receipts.filter_map(|receipt| receipt.slip_number.clone()).collect();
+        for text in &numbers {
             let Some(slip) = SlipNumber::parse(text, PREFIX) else {
                 continue;
             };
@@ -28,6 +26,9 @@ impl Database {
     }
 
     pub(super) fn number_slips(&mut self, ledger: &mut Ledger) {
+        for (_, slip) in &ledger.reserved {
+            self.raise(slip.day(), slip.number());
+        }
         for (record_id, _, slip) in completed::brought_back(ledger) {
             self.raise(slip.day(), slip.number());
             self.issue(&slip, record_id);

@@ -134,7 +134,7 @@ impl World {
                     let Ok(()) = at.file.store.set_aside(id);
                 }
                 if !socket.is_cut {
-                    socket.up.push_back(Up::Event(Box::new(event)));
+                    socket.up.push_back(Up::Event(event));
                 }
             }
             Output::Reconnect(reason) => {

@@ -38,7 +38,7 @@ use crate::Epoch;
 /// What the owner of the socket is to do, in this order.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Output {
-    Send(Event),
+    Send(Box<Event>),
     /// Close this connection and make a new one. What still comes on the old one is ignored.
     Reconnect(Reason),
     /// Something that a person should hear of.
@@ -169,7 +169,7 @@ impl Sender {
             match connection.next(store)? {
                 Next::Event(event) if connection.has_room_for(&event) => {
                     connection.sent(&event);
-                    outputs.push(Output::Send(*event));
+                    outputs.push(Output::Send(event));
                 }
                 Next::Event(_) | Next::Nothing => break,
                 Next::Reconnect(reason) => {

@@ -7,8 +7,8 @@ use crate::{
     CycleId, LinkSession,
     link::{
         EventBody, EventKind, MemoryStore,
-        event::Receipt,
         messages::{Ack, EdgeName, Nack, NackCode, NumberedReceipt, Welcome},
+        receipt::Receipt,
     },
 };
 
