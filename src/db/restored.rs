@@ -9,6 +9,7 @@ use super::{
     DbError, Query,
     ledger::{load::pass_by, slips},
     schema,
+    wait_queue::leave_out,
 };
 use crate::domain::{intake::hello::wants_room, slip::local_day};
 
@@ -27,6 +28,7 @@ const GIVEN_OUT: [&str; 5] = [
 /// - for other edges that bring the same news, the time is noted
 /// - the slip counters of every day from the newest completion to today jump, and so do the sequences of the ids that receipts name;
 ///   the numbers skipped are LOST until receipts fill them
+/// - the line's counter of today jumps too: drivers hold numbers that are not known here any more
 #[derive(Clone, Copy, Debug)]
 pub struct MakeRoom {
     pub jump: i32,
@@ -58,8 +60,9 @@ impl Query for MakeRoom {
             .load(conn)
             .await?;
         for (id, prefix, zone) in sites {
-            self.lift_counters(conn, id, &prefix, zone.parse().unwrap_or(chrono_tz::Asia::Seoul))
-                .await?;
+            let zone = zone.parse().unwrap_or(chrono_tz::Asia::Seoul);
+            self.lift_counters(conn, id, &prefix, zone).await?;
+            leave_out(conn, id, local_day(self.now, zone), self.jump).await?;
         }
         diesel::update(database_identity::table)
             .set(database_identity::room_made_at.eq(self.now))

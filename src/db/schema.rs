@@ -308,6 +308,7 @@ diesel::table! {
         site_id -> Int8,
         day -> Date,
         last_number -> Int4,
+        left_out -> Int4,
     }
 }
 

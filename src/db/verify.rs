@@ -90,9 +90,10 @@ const PROMISES: [Promise; 19] = [
                  WHERE c.state = 'ASSIGNED' AND r.id IS NULL",
     },
     Promise {
-        name: "queue numbers of a day run from 1 to its counter without a gap",
+        name: "queue numbers of a day run from 1 to its counter without a gap, but for what a restore left out",
         breaks: "SELECT c.day || ' site ' || c.site_id FROM queue_counter c LEFT JOIN wait_queue q ON q.site_id = c.site_id AND q.day = c.day \
-                 GROUP BY c.site_id, c.day, c.last_number HAVING count(q.id) <> c.last_number OR coalesce(max(q.queue_number), 0) <> c.last_number",
+                 GROUP BY c.site_id, c.day, c.last_number, c.left_out \
+                 HAVING count(q.id) <> c.last_number - c.left_out OR coalesce(max(q.queue_number), 0) > c.last_number",
     },
     Promise {
         name: "a called entry has the record of its call",

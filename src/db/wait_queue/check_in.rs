@@ -188,6 +188,25 @@ async fn next_number(conn: &mut AsyncPgConnection, site_id: i64, day: NaiveDate)
     Ok(number.last_number)
 }
 
+/// Leaves out so many numbers of a day: before a restore drivers may have been told them.
+pub(in crate::db) async fn leave_out(
+    conn: &mut AsyncPgConnection,
+    site_id: i64,
+    day: NaiveDate,
+    numbers: i32,
+) -> Result<(), DbError> {
+    diesel::sql_query(
+        "INSERT INTO queue_counter AS c (site_id, day, last_number, left_out) VALUES ($1, $2, $3, $3) \
+         ON CONFLICT (site_id, day) DO UPDATE SET last_number = c.last_number + $3, left_out = c.left_out + $3",
+    )
+    .bind::<sql_types::BigInt, _>(site_id)
+    .bind::<sql_types::Date, _>(day)
+    .bind::<sql_types::Integer, _>(numbers)
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
 fn position_of(day: NaiveDate, number: i32) -> f64 {
     let days = day.signed_duration_since(NaiveDate::default()).num_days();
     f64::from(i32::try_from(days).unwrap_or(i32::MAX)) * 100_000.0 + f64::from(number)

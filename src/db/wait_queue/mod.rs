@@ -28,6 +28,7 @@ pub use acknowledge::Acknowledge;
 pub(super) use back::to_head;
 pub use back::{Return, Skip};
 pub use call::{CallNext, CallStands, Called, Recall};
+pub(super) use check_in::leave_out;
 pub use check_in::{CheckIn, Joined, NotJoined};
 pub use held::{Changed, Done, Refusal};
 pub(super) use held::{open_record, or_already_queued, vehicle_is_queued};

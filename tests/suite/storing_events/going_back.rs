@@ -75,6 +75,16 @@ async fn a_database_that_goes_back_once_more_makes_room_once_more() {
 }
 
 #[tokio::test]
+async fn a_number_of_the_line_that_a_driver_may_hold_is_not_given_out_again() {
+    let (mut first, second) = yards().await;
+    assert_eq!(first.check_in_and_call().await.queue_number, 1);
+    let file = told_of_twelve(&first);
+    assert!(first.greet(file).await.room_made);
+    assert_eq!(second.check_in_and_call().await.queue_number, 502);
+    assert_eq!(second.broken_promises().await, Vec::<&str>::new());
+}
+
+#[tokio::test]
 async fn an_edge_of_which_all_is_stored_shows_nothing() {
     let (mut yard, _) = yards().await;
     yard.store_stay(25_000).await;

@@ -1,0 +1,1 @@
+ALTER TABLE queue_counter DROP COLUMN left_out;
