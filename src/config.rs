@@ -158,7 +158,7 @@ pub struct RateLimitSettings {
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct SlipSettings {
-    /// How far slip numbers and record ids jump when the database is found to have been restored.
+    /// How far slip numbers, those of the waiting line and record ids jump when the database is found to have been restored.
     pub restore_jump: u32,
 }
 

@@ -142,6 +142,7 @@ impl Row {
             receipt: None,
             moments: self.moments,
             received_at: self.received_at,
+            is_late: false,
         };
         (self.status, self.reason) = match apply(ledger, &arrival) {
             Fate::Stored => ("STORED", None),

@@ -76,6 +76,7 @@ pub fn fold(group: Group<'_>, identities: &mut Identities, ledger: &mut Ledger) 
         let Some(locked) = identities.epochs.get_mut(&event.epoch) else {
             continue;
         };
+        let stored_before = locked.known.have;
         let verdict = judge(event, &mut locked.known, &mut folded.awaited);
         if verdict.is_compared() {
             folded.compared(event.epoch, event.seq);
@@ -94,7 +95,8 @@ pub fn fold(group: Group<'_>, identities: &mut Identities, ledger: &mut Ledger) 
                 folded.owes_receipt(examined);
             }
             Verdict::Store | Verdict::Fill => {
-                let row = effects(group, examined, verdict == Verdict::Fill, ledger);
+                let fills = verdict == Verdict::Fill;
+                let row = effects(group, examined, (fills, fills && event.seq <= stored_before), ledger);
                 folded.tally.stored += u64::from(row.fate == Fate::Stored);
                 folded.tally.duplicates += u64::from(row.fate == Fate::Duplicate);
                 folded.tally.rejected += u64::from(matches!(row.fate, Fate::Rejected(_)));
@@ -106,8 +108,8 @@ pub fn fold(group: Group<'_>, identities: &mut Identities, ledger: &mut Ledger) 
     folded
 }
 
-/// What a new event does, and the row that it is stored as.
-fn effects(group: Group<'_>, examined: &Examined, fills: bool, ledger: &mut Ledger) -> NewEvent {
+/// What a new event does, and the row that it is stored as. It may fill the place of a lost one, and be late for that.
+fn effects(group: Group<'_>, examined: &Examined, (fills, is_late): (bool, bool), ledger: &mut Ledger) -> NewEvent {
     let (fate, moments) = match &examined.body {
         Err(reason) => (Fate::Rejected(reason.clone()), None),
         Ok(body) => {
@@ -118,6 +120,7 @@ fn effects(group: Group<'_>, examined: &Examined, fills: bool, ledger: &mut Ledg
                 receipt: examined.event.receipt.as_ref(),
                 moments,
                 received_at: examined.received_at,
+                is_late,
             };
             (apply(ledger, &arrival), Some(moments))
         }

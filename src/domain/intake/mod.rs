@@ -57,7 +57,7 @@ impl KnownEpoch {
 pub enum Verdict {
     /// New, the next in order: store it with its effects.
     Store,
-    /// A lost event has come after all: it is cut out of what is lost, and stored with its effects.
+    /// A lost event has come after all: it is cut out of what is lost, and stored with what was weighed.
     Fill,
     /// Stored already, the same to the letter: only its receipt counts.
     Duplicate,

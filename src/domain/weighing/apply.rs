@@ -28,6 +28,8 @@ pub struct Arrival<'a> {
     pub receipt: Option<&'a Receipt>,
     pub moments: Moments,
     pub received_at: chrono::DateTime<chrono::Utc>,
+    /// It was lost and has come after all: what its edge told after it is stored already.
+    pub is_late: bool,
 }
 
 /// How a new event is stored.
@@ -39,7 +41,8 @@ pub enum Fate {
     Rejected(Reason),
 }
 
-/// Folds one new event into the ledger. Events of one station must come in the order of their seq.
+/// Folds one new event into the ledger. Events of one station must come in the order of their seq, but for those that are
+/// late: what such a one tells of the station is over, and only what was weighed counts of it.
 pub fn apply(ledger: &mut Ledger, arrival: &Arrival<'_>) -> Fate {
     let body = arrival.body;
     let Some(station) = ledger.stations.get(&body.station_id) else {
@@ -48,14 +51,27 @@ pub fn apply(ledger: &mut Ledger, arrival: &Arrival<'_>) -> Fate {
     if station.edge_id != arrival.edge_id {
         return Fate::Rejected(Reason::ForeignStation(body.station_id));
     }
+    if let EventKind::Capture(capture) = &body.kind {
+        let fate = captured(ledger, arrival, capture);
+        if fate != Fate::Stored {
+            return fate;
+        }
+    }
+    if arrival.is_late {
+        late(ledger, arrival);
+    } else {
+        at_present(ledger, arrival);
+        deck::follow(ledger, body);
+    }
+    Fate::Stored
+}
+
+/// What an event tells of its station as it is now.
+fn at_present(ledger: &mut Ledger, arrival: &Arrival<'_>) {
+    let body = arrival.body;
     let station_id = body.station_id;
     match &body.kind {
-        EventKind::Capture(capture) => {
-            let fate = captured(ledger, arrival, capture);
-            if fate != Fate::Stored {
-                return fate;
-            }
-        }
+        EventKind::Capture(_) | EventKind::IndicatorUp {} => {}
         EventKind::VehicleOn {} => {
             leaving::vehicle_came(ledger, station_id, arrival.moments.at, arrival.moments.doubtful);
         }
@@ -68,7 +84,11 @@ pub fn apply(ledger: &mut Ledger, arrival: &Arrival<'_>) -> Fate {
                 arrival.moments,
             );
         }
-        EventKind::Moved { weight } => moved(ledger, station_id, body.cycle, *weight),
+        EventKind::Moved { weight } => {
+            let text = format!("a captured vehicle on station {station_id} moved and weighs {weight} kg now");
+            ledger.alarm("MOVED", station_id, text);
+            moved(ledger, body.cycle);
+        }
         EventKind::Overload {} => alarm(ledger, station_id, "OVERLOAD", "is overloaded"),
         EventKind::ZeroDrift { weight } => {
             ledger.alarm(
@@ -81,7 +101,6 @@ pub fn apply(ledger: &mut Ledger, arrival: &Arrival<'_>) -> Fate {
             let text = format!("station {station_id} did not return to zero and shows {weight} kg");
             ledger.alarm("NEVER_ZERO", station_id, text);
         }
-        EventKind::IndicatorUp {} => {}
         EventKind::IndicatorDown {
             why: Some(IndicatorTrouble::Net),
         } => alarm(
@@ -94,8 +113,19 @@ pub fn apply(ledger: &mut Ledger, arrival: &Arrival<'_>) -> Fate {
             alarm(ledger, station_id, "INDICATOR_DOWN", "hears nothing from its indicator");
         }
     }
-    deck::follow(ledger, body);
-    Fate::Stored
+}
+
+/// What an event that comes late still says: whether what was weighed must be looked at, and that who is remembered on the
+/// deck has left it.
+fn late(ledger: &mut Ledger, arrival: &Arrival<'_>) {
+    let body = arrival.body;
+    match (&body.kind, body.cycle) {
+        (EventKind::Moved { .. }, cycle) => moved(ledger, cycle),
+        (EventKind::VehicleOff { .. }, Some(cycle)) => {
+            deck::has_left(ledger, body.station_id, cycle, arrival.moments.at);
+        }
+        _ => {}
+    }
 }
 
 fn alarm(ledger: &mut Ledger, station_id: i64, code: &'static str, what: &str) {
@@ -226,12 +256,7 @@ fn take_by_call(ledger: &mut Ledger, arrival: &Arrival<'_>, capture: &Capture, c
 }
 
 /// The truck had not stood wholly on the deck when it was captured, perhaps: staff look at its record.
-fn moved(ledger: &mut Ledger, station_id: i64, cycle: Option<CycleId>, weight: Kilograms) {
-    ledger.alarm(
-        "MOVED",
-        station_id,
-        format!("a captured vehicle on station {station_id} moved and weighs {weight} kg now"),
-    );
+fn moved(ledger: &mut Ledger, cycle: Option<CycleId>) {
     let record_id = cycle
         .and_then(|cycle| ledger.captures.get(&cycle))
         .and_then(|capture| capture.record_id);

@@ -22,8 +22,8 @@ impl Station {
 ///
 /// An indicator that falls silent or is heard again tells nothing of the deck. What only a vehicle on the deck brings about
 /// tells of it, for the row of its driving on may be lost. An end is believed of the vehicle that is remembered alone: rows
-/// that were lost and found come late, and another vehicle may stand there by then. What is remembered wrongly for that
-/// ends by [`seen_empty`].
+/// that were lost and found come late, and another vehicle may stand there by then; of those [`has_left`] alone counts. What
+/// is remembered wrongly for that ends by [`seen_empty`].
 pub fn follow(ledger: &mut Ledger, body: &EventBody) {
     let Some(station) = ledger.stations.get(&body.station_id) else {
         return;
@@ -51,12 +51,35 @@ fn is_anothers(known: CycleId, ended: Option<CycleId>) -> bool {
     known != NAMELESS && ended.is_some_and(|ended| ended != known)
 }
 
+/// The end of a stay that comes late. It is believed of the vehicle that is remembered on the deck alone, and completes the
+/// call that has its weight alone.
+pub fn has_left(ledger: &mut Ledger, station_id: i64, cycle: CycleId, at: DateTime<Utc>) {
+    let Some(station) = ledger.stations.get(&station_id) else {
+        return;
+    };
+    if station.deck != Some(cycle) {
+        return;
+    }
+    let status = match station.status {
+        StationStatus::Weighing => StationStatus::Idle,
+        other => other,
+    };
+    ledger.set_deck(station_id, None, status);
+    let weighed = ledger.captures.get(&cycle).map(|capture| capture.id);
+    complete(ledger, station_id, at, |capture_id| Some(capture_id) == weighed);
+}
+
 /// Nothing stands on the deck, whatever the events told that have come: their end may be lost with an edge's file. A call
 /// that has its weight is complete; one that waits goes on, for its truck is yet to come, or its deadline is.
 pub fn seen_empty(ledger: &mut Ledger, station_id: i64, at: DateTime<Utc>) {
     ledger.set_deck(station_id, None, StationStatus::Idle);
+    complete(ledger, station_id, at, |_| true);
+}
+
+/// Completes the station's call if it has taken such a capture.
+fn complete(ledger: &mut Ledger, station_id: i64, at: DateTime<Utc>, is_its: impl Fn(i64) -> bool) {
     if let Some((_, call)) = ledger.open_call(station_id)
-        && call.capture_id.is_some()
+        && call.capture_id.is_some_and(is_its)
     {
         let call = call.change();
         call.status = CallStatus::Completed;

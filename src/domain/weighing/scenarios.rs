@@ -320,3 +320,62 @@ fn a_deck_that_is_seen_empty_completes_the_call_that_has_its_weight_and_no_other
         record 9 WEIGHING, net -, slip -, review -
     "#]]);
 }
+
+#[test]
+fn what_comes_late_tells_nothing_of_the_present() {
+    let weight = Kilograms::from_whole(26_000);
+    for kind in [
+        EventKind::VehicleOn {},
+        EventKind::Overload {},
+        EventKind::NeverZero { weight },
+        EventKind::ZeroDrift { weight },
+        EventKind::IndicatorUp {},
+        EventKind::IndicatorDown { why: None },
+        EventKind::VehicleOff {
+            captured: false,
+            inferred: false,
+        },
+    ] {
+        let yard = || Yard::new().late().event(110, 112, Some(110), kind.clone());
+        yard().check_deck("IDLE, nothing stands there");
+        yard().check(expect![[r#"
+            call Called, capture None, record Some(9)
+            record 9 PENDING, net -, slip -, review -
+        "#]]);
+    }
+    Yard::new()
+        .on(120)
+        .late()
+        .off_of(110, 112)
+        .check_deck("WEIGHING, a vehicle stands there");
+}
+
+#[test]
+fn a_weight_that_comes_late_is_a_weight_and_its_end_ends_its_own_stay_alone() {
+    Yard::new()
+        .distrusted_since(140)
+        .late()
+        .capture(110, 120, 25_000)
+        .check(expect![[r#"
+            call Called, capture None, record Some(9)
+            record 9 PENDING, net -, slip -, review -
+            capture 1 25000.00 of record None
+        "#]]);
+    let weighed = || Yard::new().capture(110, 120, 25_000).late();
+    weighed().off_of(110, 130).check_deck("IDLE, nothing stands there");
+    weighed()
+        .event(
+            110,
+            125,
+            Some(110),
+            EventKind::Moved {
+                weight: Kilograms::from_whole(26_000),
+            },
+        )
+        .off_of(110, 130)
+        .check(expect![[r#"
+            call Completed, capture Some(1), record Some(9)
+            record 9 COMPLETED, net 15000.00, slip -, review MOVED
+            capture 1 25000.00 of record Some(9)
+        "#]]);
+}

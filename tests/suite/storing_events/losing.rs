@@ -87,6 +87,22 @@ async fn a_lost_event_that_comes_after_all_is_cut_out_of_what_is_lost() {
 }
 
 #[tokio::test]
+async fn an_arrival_that_was_lost_and_comes_after_all_says_nothing_of_the_deck_as_it_is_now() {
+    let mut yard = Yard::new().await;
+    let file = EpochState {
+        first_kept: 10,
+        ..holed(&yard)
+    };
+    yard.greet(file).await;
+    yard.go_on_at(4);
+    let on = yard.stay(25_000).remove(0);
+    assert_eq!(acknowledged(&yard.store(vec![on]).await), 4);
+    let empty = "SELECT count(*) FROM weigh_station WHERE status = 'IDLE' AND deck_cycle IS NULL";
+    assert_eq!(yard.count(empty).await, 1);
+    assert_eq!(yard.broken_promises().await, Vec::<&str>::new());
+}
+
+#[tokio::test]
 async fn a_lost_event_that_comes_after_all_and_cannot_be_handled_is_set_aside() {
     let mut yard = Yard::new().await;
     let file = EpochState {

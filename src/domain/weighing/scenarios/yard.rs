@@ -27,6 +27,7 @@ pub(super) struct Yard {
     pub(super) ledger: Ledger,
     seq: i64,
     receipt: Option<Receipt>,
+    is_late: bool,
     fates: Vec<Fate>,
 }
 
@@ -86,6 +87,7 @@ impl Yard {
             ledger,
             seq: 0,
             receipt: None,
+            is_late: false,
             fates: Vec::new(),
         }
     }
@@ -121,6 +123,12 @@ impl Yard {
 
     pub(super) fn without_receipt(mut self) -> Self {
         self.receipt = None;
+        self
+    }
+
+    /// What comes from now on was lost before, and later events are stored.
+    pub(super) fn late(mut self) -> Self {
+        self.is_late = true;
         self
     }
 
@@ -211,6 +219,7 @@ impl Yard {
             receipt: self.receipt.as_ref(),
             moments,
             received_at: second(at),
+            is_late: self.is_late,
         };
         self.fates.push(apply(&mut self.ledger, &arrival));
         self
