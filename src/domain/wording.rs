@@ -24,6 +24,8 @@ pub struct Catalogue {
     pub fields: HashMap<String, String>,
     /// What drivers are told on their phones, with `{names}` to be filled in.
     pub messages: HashMap<String, String>,
+    /// By why staff should look at a record.
+    pub reviews: HashMap<String, String>,
 }
 
 static KOREAN: LazyLock<Option<Catalogue>> =
@@ -55,11 +57,28 @@ pub fn message(language: Language, name: &str, values: &[(&str, &str)]) -> Strin
     text + rest
 }
 
+/// Why staff should look at a record, in a sentence; the code itself where a catalogue lacks it.
+pub fn review(language: Language, code: &str) -> &str {
+    let sentence = catalogue(language).and_then(|catalogue| catalogue.reviews.get(code));
+    sentence.map_or(code, String::as_str)
+}
+
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeSet;
 
     use super::*;
+    use crate::domain::weighing::review as reviews;
+
+    #[test]
+    fn every_reason_to_look_at_a_record_has_a_sentence_in_both_languages() {
+        for language in [Language::Korean, Language::English] {
+            for code in reviews::ALL {
+                assert_ne!(review(language, code), code, "{language:?}");
+            }
+            assert_eq!(catalogue(language).unwrap().reviews.len(), reviews::ALL.len());
+        }
+    }
 
     /// What stands between braces.
     fn names(sentence: &str) -> BTreeSet<&str> {

@@ -1,8 +1,17 @@
 //! The codes by which programs tell failures apart, and the sentences by which people do.
 
-use actix_web::http::{
-    StatusCode,
-    header::{ACCEPT_LANGUAGE, HeaderMap},
+use std::{
+    convert::Infallible,
+    future::{Ready, ready},
+};
+
+use actix_web::{
+    FromRequest, HttpRequest,
+    dev::Payload,
+    http::{
+        StatusCode,
+        header::{ACCEPT_LANGUAGE, HeaderMap},
+    },
 };
 
 use crate::domain::wording::catalogue;
@@ -144,6 +153,15 @@ impl Language {
         } else {
             Self::Korean
         }
+    }
+}
+
+impl FromRequest for Language {
+    type Error = Infallible;
+    type Future = Ready<Result<Self, Infallible>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        ready(Ok(Self::preferred(request.headers())))
     }
 }
 

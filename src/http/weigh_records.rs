@@ -14,7 +14,7 @@ use weighbridge_supervision::Handle;
 use super::{
     answer::{Answer, Failure, Page, Success},
     auth::Staff,
-    code::FieldCode,
+    code::{FieldCode, Language},
     error::ApiError,
     fields::{parse_day, searched},
     read::{Filter, Id, Paging},
@@ -29,7 +29,7 @@ use crate::{
         page::Slice,
         weigh_record::{self, Detail, DetailOf, RecordsBetween},
     },
-    domain::{plate, weighing::ledger::RecordStatus},
+    domain::{plate, weighing::ledger::RecordStatus, wording},
 };
 
 #[derive(Debug, Deserialize, IntoParams)]
@@ -74,7 +74,11 @@ pub struct RecordDetail {
     replaced_by: Option<i64>,
     /// Which completion of the same capture this is, from 1.
     revision: i32,
+    /// Why staff should look at it.
+    #[schema(example = "DIRECTION_CONTRADICTED")]
     review_reason: Option<String>,
+    /// The same for people, Korean or as `Accept-Language` prefers.
+    review_message: Option<String>,
     reprint_count: i32,
     #[schema(value_type = Option<String>, format = DateTime)]
     erp_sent_at: Option<DateTime<FixedOffset>>,
@@ -129,10 +133,11 @@ pub async fn list_records(
 pub async fn show_record(
     _: Staff,
     Id(id): Id,
+    language: Language,
     repository: Data<Handle<Repository>>,
 ) -> Result<Answer<RecordDetail>, ApiError> {
     let detail = repository.run(DetailOf(id)).await?;
-    Ok(Success::ok(detail.into()))
+    Ok(Success::ok(RecordDetail::of(detail, language)))
 }
 
 impl RecordFilter {
@@ -168,8 +173,8 @@ fn day(field: &str, text: Option<String>) -> Result<NaiveDate, ApiError> {
     parse_day(field, &text)
 }
 
-impl From<Detail> for RecordDetail {
-    fn from(detail: Detail) -> Self {
+impl RecordDetail {
+    fn of(detail: Detail, language: Language) -> Self {
         let Detail {
             item,
             story,
@@ -200,6 +205,10 @@ impl From<Detail> for RecordDetail {
             replaces: story.replaces,
             replaced_by,
             revision: story.revision,
+            review_message: story
+                .review_reason
+                .as_deref()
+                .map(|code| wording::review(language, code).to_owned()),
             review_reason: story.review_reason,
             reprint_count: story.reprint_count,
             erp_sent_at: story.erp_sent_at.map(at),

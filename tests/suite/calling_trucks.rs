@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use crate::support::site::{Site, Truck};
+use crate::support::site::{Clock, Site, Truck};
 
 #[tokio::test]
 async fn a_truck_joins_the_line_and_is_called() {
@@ -51,6 +51,63 @@ async fn a_driver_and_a_vehicle_stand_in_one_line_once() {
         2,
         "no number was lost"
     );
+}
+
+#[tokio::test]
+async fn a_weighing_that_contradicts_what_was_said_at_check_in_is_looked_at() {
+    let site = Site::new().await;
+    site.execute("INSERT INTO product (code, name) VALUES ('P1', '쇄석 25mm'), ('P2', '모래')")
+        .await;
+    let (station, mut clock) = (site.stations[0], Clock::now());
+    let other = site.truck("99라9999").await;
+    let cases = [
+        (
+            "12가3456",
+            json!({ "direction": "IN" }),
+            json!({}),
+            "DIRECTION_CONTRADICTED",
+            "입고",
+        ),
+        (
+            "34나5678",
+            json!({ "product_id": 1 }),
+            json!({ "product_id": 2 }),
+            "PRODUCT_CHANGED",
+            "품명",
+        ),
+        (
+            "56다7890",
+            json!({}),
+            json!({ "driver_id": other.driver }),
+            "DRIVER_CHANGED",
+            "기사",
+        ),
+    ];
+    for (plate, first, second, reason, word) in cases {
+        let truck = site.untared_truck(plate).await;
+        for (said, kg) in [(first, 9_000), (second, 25_000)] {
+            let mut coming = json!({ "driver_id": truck.driver, "vehicle_id": truck.vehicle });
+            coming
+                .as_object_mut()
+                .unwrap()
+                .extend(said.as_object().unwrap().clone());
+            site.post("/queue", coming).await.done();
+            site.call_next(station).await.done();
+            clock.catch_up();
+            site.weigh(station, kg, &mut clock).await;
+            site.leave(station, &mut clock).await;
+        }
+        let flagged = format!(
+            "SELECT id FROM weigh_record WHERE needs_review AND status = 'COMPLETED' AND vehicle_id = {}",
+            truck.vehicle
+        );
+        let record = site.count(&flagged).await;
+        let record = site.get(&format!("/weigh-records/{record}")).await.done();
+        assert_eq!(record["review_reason"], reason);
+        let said = record["review_message"].as_str().unwrap();
+        assert!(said.contains(word), "{said}");
+    }
+    clock.has_come().await;
 }
 
 #[tokio::test]

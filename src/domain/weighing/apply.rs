@@ -15,7 +15,7 @@ use super::{
     leaving,
     ledger::{CaptureRow, Evidence, Ledger, Pass, Row},
     passes::{self, Taken},
-    restored,
+    restored, review,
 };
 use crate::domain::{edge_time::Moments, slip::local_day};
 
@@ -244,7 +244,9 @@ fn take_by_call(ledger: &mut Ledger, arrival: &Arrival<'_>, capture: &Capture, c
         .sites
         .get(&station.site_id)
         .map_or_else(|| pass.at.date_naive(), |site| local_day(pass.at, site.zone));
-    if passes::take(record.change(), vehicle, pass, day, min_net) == Taken::Completed {
+    let record = record.change();
+    if passes::take(record, vehicle, pass, day, min_net) == Taken::Completed {
+        record.review = record.review.or_else(|| passes::said_otherwise(record, &call));
         ledger.completed.push(record_id);
     }
     if let Some(row) = ledger.captures.get_mut(&cycle) {
@@ -261,6 +263,6 @@ fn moved(ledger: &mut Ledger, cycle: Option<CycleId>) {
         .and_then(|cycle| ledger.captures.get(&cycle))
         .and_then(|capture| capture.record_id);
     if let Some(record) = record_id.and_then(|id| ledger.records.get_mut(&id)) {
-        record.change().review = Some("MOVED");
+        record.change().review = Some(review::MOVED);
     }
 }

@@ -6,6 +6,7 @@
 //! - [`examine`]: whether its text can be understood
 //! - [`legible`]: what can be read of it whatever else is wrong
 //! - [`passes`]: what a weight makes of a record: first pass, or complete
+//! - [`review`]: why staff should look at a record
 //! - [`deck`]: whether a vehicle stands on a station's deck
 //! - [`leaving`]: how a call ends
 //! - [`completed`]: a completed record's slip number and messages
@@ -28,6 +29,7 @@ pub mod legible;
 pub mod passes;
 mod receipt;
 pub mod restored;
+pub mod review;
 #[cfg(test)]
 mod scenarios;
 pub mod wanted;

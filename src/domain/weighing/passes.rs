@@ -3,7 +3,10 @@
 use chrono::NaiveDate;
 use weighbridge_protocol::Kilograms;
 
-use super::ledger::{Pass, Record, RecordStatus, Vehicle, Weights};
+use super::{
+    ledger::{Call, Pass, Record, RecordStatus, Vehicle, Weights},
+    review,
+};
 use crate::domain::overload::Overload;
 
 /// How a weight was taken.
@@ -58,14 +61,39 @@ pub(super) fn pair(record: &mut Record, vehicle: &Vehicle, first: Pass, second: 
         first.weight.min(second.weight),
         second,
     );
-    if record.direction.is_none() {
-        let came_loaded = first.weight >= second.weight;
-        record.direction = Some(if came_loaded { "IN" } else { "OUT" }.to_owned());
-    }
+    let way = way_of(first, second);
+    let said = record.direction.get_or_insert_with(|| way.to_owned());
     if record.weights.is_some_and(|weights| weights.net < min_net) {
-        record.review = Some("NET_BELOW_MINIMUM");
+        record.review = Some(review::NET_BELOW_MINIMUM);
+    } else if said != way {
+        record.review.get_or_insert(review::DIRECTION_CONTRADICTED);
     }
     Taken::Completed
+}
+
+/// What goods do whose truck has these passes.
+fn way_of(first: Pass, second: Pass) -> &'static str {
+    if first.weight >= second.weight { "IN" } else { "OUT" }
+}
+
+/// What the check-in for the second pass said otherwise than the weights do, or the check-in for the first, whose word the
+/// record has.
+pub fn said_otherwise(record: &Record, call: &Call) -> Option<&'static str> {
+    let (first, second) = (record.first?, record.second?);
+    let differ = |said: Option<i64>, kept: Option<i64>| said.zip(kept).is_some_and(|(said, kept)| said != kept);
+    if call
+        .direction
+        .as_deref()
+        .is_some_and(|said| said != way_of(first, second))
+    {
+        Some(review::DIRECTION_CONTRADICTED)
+    } else if differ(call.product_id, record.product_id) {
+        Some(review::PRODUCT_CHANGED)
+    } else if differ(call.driver_id, record.driver_id) {
+        Some(review::DRIVER_CHANGED)
+    } else {
+        None
+    }
 }
 
 /// The registered tare with which this weight alone is a whole weighing.
@@ -99,6 +127,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::domain::weighing::ledger::CallStatus;
 
     fn record() -> Record {
         Record {
@@ -243,8 +272,58 @@ mod tests {
         }
         assert_eq!(
             (record.status, record.review),
-            (RecordStatus::Completed, Some("NET_BELOW_MINIMUM"))
+            (RecordStatus::Completed, Some(review::NET_BELOW_MINIMUM))
         );
+    }
+
+    #[test]
+    fn what_was_said_at_check_in_and_is_contradicted_is_looked_at() {
+        let check =
+            |said: Option<&str>, weights: [i32; 2], then: (Option<&str>, Option<i64>, Option<i64>), expected| {
+                let mut record = Record {
+                    direction: said.map(str::to_owned),
+                    product_id: Some(1),
+                    driver_id: Some(1),
+                    ..record()
+                };
+                for weight in weights {
+                    take(
+                        &mut record,
+                        &vehicle(None, None),
+                        pass(weight),
+                        day(25),
+                        Kilograms::from_whole(100),
+                    );
+                }
+                let (direction, product_id, driver_id) = then;
+                let call = Call {
+                    station_id: 2,
+                    vehicle_id: 1,
+                    driver_id,
+                    product_id,
+                    customer_id: None,
+                    direction: direction.map(str::to_owned),
+                    called_at: DateTime::<Utc>::UNIX_EPOCH,
+                    calls_made: 1,
+                    status: CallStatus::Called,
+                    capture_id: None,
+                    record_id: Some(1),
+                    completed_at: None,
+                };
+                let review = record.review.or_else(|| said_otherwise(&record, &call));
+                assert_eq!(review, expected, "{said:?} {weights:?} {then:?}");
+            };
+        let loads = [9_000, 25_000];
+        let same = (None, Some(1), Some(1));
+        check(None, loads, same, None);
+        check(Some("OUT"), loads, (Some("OUT"), None, None), None);
+        check(Some("IN"), [25_000, 9_000], same, None);
+        check(Some("IN"), loads, same, Some("DIRECTION_CONTRADICTED"));
+        check(Some("OUT"), [25_000, 9_000], same, Some("DIRECTION_CONTRADICTED"));
+        check(None, loads, (Some("IN"), None, None), Some("DIRECTION_CONTRADICTED"));
+        check(Some("IN"), [9_000, 9_050], same, Some("NET_BELOW_MINIMUM"));
+        check(None, loads, (None, Some(2), Some(2)), Some("PRODUCT_CHANGED"));
+        check(None, loads, (None, Some(1), Some(2)), Some("DRIVER_CHANGED"));
     }
 
     proptest! {

@@ -13,11 +13,12 @@ use super::{
     ledger::{CallStatus, Ledger, Pass, Record, RecordStatus, Row, Vehicle},
     passes::{self, Taken},
     receipt::{has_weights, was_complete, weights_for},
+    review,
 };
 use crate::domain::slip::{SlipNumber, local_day};
 
 /// Why a record is looked at that was complete, and is not any more.
-pub const INCOMPLETE: &str = "RESTORED_INCOMPLETE";
+pub const INCOMPLETE: &str = review::RESTORED_INCOMPLETE;
 /// How far beyond a day's counter a receipt's slip may be: more than a site weighs on one day.
 const SLIP_REACH: i32 = 2_000;
 /// How far beyond the last id of a record a receipt's may be: more than a backup can lack that anybody restores.
@@ -132,7 +133,7 @@ fn complete(ledger: &mut Ledger, record_id: i64, vehicle: &Vehicle, printed: Opt
     }
     let is_same = told == known || !has_weights(printed);
     if !is_same {
-        record.review = Some("RESTORED_WEIGHTS");
+        record.review = Some(review::RESTORED_WEIGHTS);
         let net = |net: Option<Kilograms>| net.map_or_else(|| "none".to_owned(), |net| format!("{net} kg"));
         let text = format!(
             "record {record_id} was told with a net weight of {}, and what is known here makes {}",
@@ -261,7 +262,7 @@ fn record_for(
         second: None,
         weights: None,
         overload: None,
-        review: (driver_id != receipt.driver_id).then_some("RESTORED_DRIVER"),
+        review: (driver_id != receipt.driver_id).then_some(review::RESTORED_DRIVER),
         slip: None,
         revision: 1,
     };

@@ -13,7 +13,7 @@ use crate::{
     http::{
         answer::{Answer, Failure, Success},
         auth::Staff,
-        code::{Code, FieldCode},
+        code::{Code, FieldCode, Language},
         error::ApiError,
         fields::{Given, given, id, line},
         read::{Body, Id},
@@ -58,6 +58,7 @@ pub async fn correct_record(
     Staff(caller): Staff,
     Id(record_id): Id,
     Body(form): Body<CorrectForm>,
+    language: Language,
     links: Data<LinkServices>,
 ) -> Result<Answer<RecordDetail>, ApiError> {
     let correct = CorrectRecord {
@@ -74,7 +75,7 @@ pub async fn correct_record(
         Corrected::Made { record_id, changes } => {
             links.directory.announce(&changes);
             let detail = links.repository.run(DetailOf(record_id)).await?;
-            Ok(Success::ok(detail.into()))
+            Ok(Success::ok(RecordDetail::of(detail, language)))
         }
     }
 }
