@@ -31,13 +31,6 @@ pub(super) struct Looked {
     pub linked: BTreeSet<i64>,
 }
 
-/// What the Indicators of a site see.
-struct Seen {
-    sight: Sight,
-    /// Where calls end and are made without a hand: what is seen there is an empty deck.
-    clear: Vec<i64>,
-}
-
 pub(super) struct Work {
     pub site_id: i64,
     pub call_deadline: TimeDelta,
@@ -50,12 +43,12 @@ pub(super) struct Work {
 impl Work {
     pub(super) async fn look(self) -> Result<Looked, DbError> {
         let mut stations = self.stations().await?;
-        let Seen { sight, clear } = self.sight(&stations).await;
-        self.keep_deadlines(&sight, &clear).await?;
+        let sight = self.sight(&stations).await;
+        self.keep_deadlines(&sight).await?;
         let mut line = self.line().await?;
         if line.iter().any(|entry| entry.status == "WAITING") {
             let mut called = false;
-            for station in stations.iter().filter(|station| clear.contains(&station.id)) {
+            for station in stations.iter().filter(|station| sight.awake.contains(&station.id)) {
                 called |= self.call_if_free(station).await?;
             }
             if called {
@@ -76,22 +69,25 @@ impl Work {
         Ok(stations)
     }
 
-    /// Where deadlines run, and anyone is called without a hand: where link and indicator are up and the edge has told all
-    /// it kept. And where besides the deck is empty: an event that says otherwise may be on its way, or lost.
-    async fn sight(&self, stations: &[StationView]) -> Seen {
+    /// Where deadlines run and end, and anyone is called without a hand: where link and indicator are up, the edge has told
+    /// all it kept, and the deck is empty by what is stored and by what is seen: an event that says otherwise may be on its
+    /// way, or lost. While a vehicle stands there nobody else can come.
+    async fn sight(&self, stations: &[StationView]) -> Sight {
         let asked = stations.iter().filter_map(|station| {
             let indicator = self.directory.indicator(station.id)?;
-            Some(async move { (station.id, indicator.ask(CurrentState, ASK_WITHIN).await) })
+            Some(async move { (station, indicator.ask(CurrentState, ASK_WITHIN).await) })
         });
-        let (mut sight, mut clear) = (Sight::default(), Vec::new());
+        let mut sight = Sight::default();
         for (station, answer) in join_all(asked).await {
-            match answer {
-                Ok(state) if state.link_up && state.indicator_up && state.backlog_drained => {
-                    sight.awake.push(station);
-                    clear.extend((!state.shows_load()).then_some(station));
-                }
-                Ok(state) if state.link_up => sight.dark.push(station),
-                _ => {}
+            let Ok(state) = answer else { continue };
+            if !state.link_up {
+                continue;
+            }
+            let is_seen = state.indicator_up && state.backlog_drained;
+            if is_seen && station.shows_empty_deck() && !state.shows_load() {
+                sight.awake.push(station.id);
+            } else {
+                sight.dark.push(station.id);
             }
         }
         let was_linked = |station: &i64| {
@@ -102,10 +98,10 @@ impl Work {
         let all = stations.iter().map(|station| station.id);
         let unlinked = all.filter(|station| !sight.awake.contains(station) && !sight.dark.contains(station));
         sight.lost = unlinked.filter(was_linked).collect();
-        Seen { sight, clear }
+        sight
     }
 
-    async fn keep_deadlines(&self, sight: &Sight, clear: &[i64]) -> Result<(), DbError> {
+    async fn keep_deadlines(&self, sight: &Sight) -> Result<(), DbError> {
         let now = Utc::now();
         let pause = PauseDeadlines {
             site_id: self.site_id,
@@ -113,10 +109,10 @@ impl Work {
             now,
         };
         self.repository.run_contended(pause).await?;
-        if clear.is_empty() {
+        if sight.awake.is_empty() {
             return Ok(());
         }
-        let stations = clear.to_vec();
+        let stations = sight.awake.clone();
         for entry in self.repository.run_contended(ExpireCalls { stations, now }).await? {
             info!(queue.entry = entry, "the truck of entry {entry} did not come");
         }

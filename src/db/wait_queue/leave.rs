@@ -106,7 +106,7 @@ impl Query for ExpireCalls {
     }
 }
 
-/// Halts the deadlines of calls to stations that nobody can see now, and lets those of the others go on where they were.
+/// Halts the deadlines of calls to stations that nobody can see now, or whose deck is taken, and lets those of the others go on where they were.
 /// Sent by the Queue of each node at each look: a station that this node does not hear is halted only where no other node
 /// has heard of it of late either.
 #[derive(Clone, Debug)]
@@ -120,9 +120,10 @@ pub struct PauseDeadlines {
 /// What a node sees of the stations of a site.
 #[derive(Clone, Debug, Default)]
 pub struct Sight {
-    /// Where deadlines run: link and indicator are up, and all that the edge kept has arrived.
+    /// Where deadlines run: link and indicator are up, all that the edge kept has arrived, and the deck is empty.
     pub awake: Vec<i64>,
-    /// Linked to this node, and yet not to be seen.
+    /// Linked to this node, and yet whoever is called there is not to be seen coming, or cannot come, for another stands on
+    /// the deck.
     pub dark: Vec<i64>,
     /// No longer linked to this node, or never since it started: seen by nobody since their edge was heard last, unless it
     /// has found another node.
