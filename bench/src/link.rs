@@ -120,7 +120,12 @@ impl Link {
             FromServer::Nack(nack) => bail!("the server refused event {}: {:?}", nack.seq, nack.code),
             FromServer::Ping { t } => {
                 let clock = self.clock.now();
-                self.say(&FromEdge::Pong { t, clock }).await?;
+                self.say(&FromEdge::Pong {
+                    t,
+                    clock,
+                    unfit: Vec::new(),
+                })
+                .await?;
             }
             _ => {}
         }

@@ -513,6 +513,7 @@ diesel::table! {
         created_at -> Timestamptz,
         least_approach_ms -> Int4,
         deck_cycle -> Nullable<Uuid>,
+        capture_unfit -> Jsonb,
     }
 }
 

@@ -3,9 +3,10 @@
 use chrono::{DateTime, NaiveDate, Utc};
 use diesel::{pg::Pg, prelude::*};
 use diesel_async::{AsyncConnection, AsyncPgConnection, RunQueryDsl};
+use serde::Deserialize;
 use serde_json::{Value, json};
 use uuid::Uuid;
-use weighbridge_protocol::Kilograms;
+use weighbridge_protocol::{Kilograms, scale::CaptureOverrides};
 
 use super::{
     DbError, Query,
@@ -14,7 +15,10 @@ use super::{
     schema, wait_queue,
     weight::MaybeWeight,
 };
-use crate::domain::call_news::Withdrawn;
+use crate::domain::{
+    call_news::Withdrawn,
+    capture_wishes::{Misfit, go_together},
+};
 
 /// A scale.
 #[derive(Clone, Debug, Queryable, Selectable)]
@@ -48,6 +52,8 @@ pub struct Station {
     pub created_at: DateTime<Utc>,
     /// The cycle of the vehicle on its deck.
     pub deck_cycle: Option<Uuid>,
+    /// What of `capture_settings` and `division` its edge does not follow, as it said last.
+    pub capture_unfit: Value,
 }
 
 /// What of a scale is to be set; `None` leaves a column as it is, `Some(None)` empties it.
@@ -90,7 +96,7 @@ pub struct AddStation {
     pub author: Author,
 }
 
-/// Changes a scale. `action` is what the audit log calls it. A truck that is on its way to a scale which is closed or taken
+/// Changes a scale; not where it could not weigh so. `action` is what the audit log calls it. A truck that is on its way to a scale which is closed or taken
 /// out of use goes back to the head of the line; one that stands on the deck is weighed.
 #[derive(Debug)]
 pub struct ChangeStation {
@@ -98,6 +104,43 @@ pub struct ChangeStation {
     pub change: StationChange,
     pub action: &'static str,
     pub author: Author,
+}
+
+impl StationChange {
+    /// Whether a new scale can weigh so.
+    ///
+    /// # Errors
+    /// [`Misfit`] names what does not go together.
+    pub fn goes_together(&self) -> Result<(), Misfit> {
+        let weight = |given: Option<MaybeWeight>| given.and_then(Into::into);
+        go_together(
+            &wishes(self.capture_settings.as_ref()),
+            weight(self.division),
+            weight(self.capacity),
+        )
+    }
+
+    /// Whether the scale can weigh so when it is changed. A change of something else is none of this.
+    fn fits(&self, before: &Station) -> Result<(), Misfit> {
+        if !self.tells_the_edge() && self.capacity.is_none() {
+            return Ok(());
+        }
+        let weight = |given: Option<MaybeWeight>, before| given.map_or(before, Into::into);
+        go_together(
+            &wishes(self.capture_settings.as_ref().or(Some(&before.capture_settings))),
+            weight(self.division, before.division),
+            weight(self.capacity, before.capacity),
+        )
+    }
+
+    const fn tells_the_edge(&self) -> bool {
+        self.capture_settings.is_some() || self.division.is_some()
+    }
+}
+
+fn wishes(capture: Option<&Value>) -> CaptureOverrides {
+    let read = capture.and_then(|capture| CaptureOverrides::deserialize(capture).ok());
+    read.unwrap_or_default()
 }
 
 impl Stations {
@@ -158,17 +201,26 @@ impl Query for AddStation {
 }
 
 impl Query for ChangeStation {
-    type Output = Station;
+    type Output = Result<Station, Misfit>;
 
-    async fn run(self, conn: &mut AsyncPgConnection) -> Result<Station, DbError> {
+    async fn run(self, conn: &mut AsyncPgConnection) -> Result<Result<Station, Misfit>, DbError> {
         conn.transaction::<_, DbError, _>(async |conn| {
             let row = schema::weigh_station::table.find(self.id);
             let before: Station = row.select(Station::as_select()).for_no_key_update().first(conn).await?;
+            if let Err(misfit) = self.change.fits(&before) {
+                return Ok(Err(misfit));
+            }
+            let unfit = if self.change.tells_the_edge() {
+                json!([])
+            } else {
+                before.capture_unfit.clone()
+            };
             // Something is always set, for an update of nothing is no statement.
             let after: Station = diesel::update(row)
                 .set((
                     self.change,
                     schema::weigh_station::last_heartbeat.eq(before.last_heartbeat),
+                    schema::weigh_station::capture_unfit.eq(unfit),
                 ))
                 .returning(Station::as_returning())
                 .get_result(conn)
@@ -177,7 +229,7 @@ impl Query for ChangeStation {
                 wait_queue::withdraw_from(conn, self.id, Withdrawn::StationClosed).await?;
             }
             audit_log::by_user(conn, &self.author, deed(self.action, Some(&before), &after)).await?;
-            Ok(after)
+            Ok(Ok(after))
         })
         .await
     }

@@ -31,6 +31,7 @@
 pub mod board_text;
 pub mod business_number;
 pub mod call_news;
+pub mod capture_wishes;
 pub mod day_close;
 pub mod delivery;
 pub mod edge_key;

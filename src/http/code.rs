@@ -110,6 +110,8 @@ pub enum FieldCode {
     UnknownField,
     /// An id that names nothing.
     NotFound,
+    /// Right alone, and not with what else is set.
+    DoesNotFit,
 }
 
 impl FieldCode {
@@ -125,6 +127,7 @@ impl FieldCode {
             Self::TooSimple => "TOO_SIMPLE",
             Self::UnknownField => "UNKNOWN_FIELD",
             Self::NotFound => "NOT_FOUND",
+            Self::DoesNotFit => "DOES_NOT_FIT",
         }
     }
 }
@@ -183,7 +186,7 @@ mod tests {
 
     use super::*;
 
-    const FIELD_CODES: [FieldCode; 9] = [
+    const FIELD_CODES: [FieldCode; 10] = [
         FieldCode::Required,
         FieldCode::InvalidFormat,
         FieldCode::InvalidType,
@@ -193,6 +196,7 @@ mod tests {
         FieldCode::TooSimple,
         FieldCode::UnknownField,
         FieldCode::NotFound,
+        FieldCode::DoesNotFit,
     ];
 
     #[test]

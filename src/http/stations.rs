@@ -33,7 +33,7 @@ use crate::{
 };
 
 use view::StationView;
-use wishes::{address, approach, capture};
+use wishes::{address, approach, capture, misfit};
 
 mod view;
 mod wishes;
@@ -163,6 +163,7 @@ pub async fn add_station(
     required("indicator_type", form.indicator_type.as_ref())?;
     let wanted = form.site_id;
     let mut station = form.checked(&rules)?;
+    station.goes_together().map_err(|why| misfit(&why, true, true))?;
     station.site_id = Some(site(wanted, &repository).await?);
     let added = repository
         .run(AddStation {
@@ -264,6 +265,7 @@ async fn change(
     stage: Stage,
 ) -> Result<Answer<StationView>, ApiError> {
     let (repository, actors, rules) = stage;
+    let (division, capacity) = (change.division.is_some(), change.capacity.is_some());
     let change = ChangeStation {
         id,
         change,
@@ -271,6 +273,7 @@ async fn change(
         author: caller.author(),
     };
     let changed = repository.run(change).await?;
+    let changed = changed.map_err(|why| misfit(&why, division, capacity))?;
     if changed.is_active {
         actors
             .start_station(changed.id, changed.site_id)

@@ -1,10 +1,17 @@
 //! What an edge was told of its stations holds no more: it says hello again, is told anew, and nobody sees an outage.
 
-use std::cell::Cell;
+use std::{cell::Cell, time::Duration};
 
 use serde_json::{Value, json};
+use tokio::time::timeout;
 
-use crate::support::{link::Link, screen::Screen, site::Site};
+use crate::support::{
+    link::{Link, clock},
+    screen::Screen,
+    site::Site,
+};
+
+const PATIENCE: Duration = Duration::from_secs(30);
 
 /// The edge of a site, linked.
 async fn linked(site: &Site) -> Link {
@@ -36,8 +43,12 @@ fn shows(frame: &Value, station: i64, key: &str, value: &str) -> bool {
 
 /// The weight that a frame shows of a station, and whether it is of now.
 fn weight(frame: &Value, station: i64) -> Option<(f64, bool)> {
-    let items = frame["data"]["items"].as_array()?;
-    let item = items.iter().find(|item| item["station_id"] == station)?;
+    let items = |key: &str| frame["data"][key].as_array();
+    // What is there when a screen comes is in its snapshot.
+    let item = items("items")
+        .or_else(|| items("weights"))?
+        .iter()
+        .find(|item| item["station_id"] == station)?;
     Some((item["weight"].as_f64()?, item["stale"] == false))
 }
 
@@ -164,6 +175,7 @@ async fn a_station_that_is_taken_from_a_linked_edge_shows_no_more_of_it() {
     let station = site.stations[0];
     let mut link = linked(&site).await;
     let mut screen = Screen::open(&site, "stations").await;
+    sees_link(&mut screen, station, "UP").await;
     link.shows(station, 18_340, "loaded").await;
     let is_shown = |frame: &Value| weight(frame, station) == Some((18_340.0, true));
     screen.hears("its weight", is_shown).await;
@@ -195,4 +207,38 @@ async fn a_station_out_of_use_is_none_of_its_edges() {
     let (_, welcome) = comes_again(&mut link, &site, &site.key).await;
     assert_eq!(welcome["unknown"], json!([site.stations[0], 999]));
     assert_eq!(welcome["stations"].as_array().map(Vec::len), Some(1));
+}
+
+/// What the site's first station shows of what its edge does not follow.
+async fn unfit(site: &Site) -> Value {
+    let path = format!("/stations/{}", site.stations[0]);
+    site.get(&path).await.done()["capture_unfit"].clone()
+}
+
+/// The edge answers pings with this until staff see it.
+async fn says_until_shown(link: &mut Link, site: &Site, said: &Value, shown: &Value) {
+    let pong = json!({ "type": "pong", "t": 0, "clock": clock(), "unfit": said });
+    let saying = async {
+        while unfit(site).await != *shown {
+            link.say(&pong).await;
+        }
+    };
+    let is_shown = timeout(PATIENCE, saying).await.is_ok();
+    assert!(is_shown, "never shown: {shown}");
+}
+
+#[tokio::test]
+async fn staff_see_which_setting_an_edge_does_not_follow_until_it_does() {
+    let site = Site::new().await;
+    let path = format!("/stations/{}", site.stations[0]);
+    let mut link = linked(&site).await;
+    let wish = json!([{ "key": "dwell_ms", "value": "100", "why": "for a test" }]);
+    let named = json!([{ "station_id": 999, "wishes": wish }, { "station_id": site.stations[0], "wishes": wish }]);
+    says_until_shown(&mut link, &site, &named, &wish).await;
+    says_until_shown(&mut link, &site, &json!([]), &json!([])).await;
+    says_until_shown(&mut link, &site, &named, &wish).await;
+    site.put(&path, json!({ "name": "정문" })).await.done();
+    assert_eq!(unfit(&site).await, wish);
+    site.put(&path, json!({ "division": 50 })).await.done();
+    assert_eq!(unfit(&site).await, json!([]), "nobody knows yet");
 }

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::support::server::TestServer;
+use crate::support::{server::TestServer, site::Site};
 
 #[actix_web::test]
 async fn a_vehicle_is_registered_once_however_its_plate_is_written() {
@@ -212,4 +212,56 @@ async fn an_administrator_restarts_an_actor_while_requests_go_on() {
     assert_eq!(admin.get("/api/v1/vehicles").await.outcome(), "200");
     let nobody = admin.post("/api/v1/admin/actors/..%2Froot/restart", json!({})).await;
     assert_eq!(nobody.outcome(), "404 NOT_FOUND");
+}
+
+#[tokio::test]
+async fn a_scale_is_not_set_up_so_that_it_could_not_weigh() {
+    let site = Site::new().await;
+    let refused = |field: &str| format!("400 VALIDATION_FAILED {field} DOES_NOT_FIT");
+    for (form, field) in [
+        (
+            json!({ "division": 700, "capture": { "dwell_ms": 10_000 } }),
+            "division",
+        ),
+        (
+            json!({ "capacity": 1000, "capture": { "min_weight_kg": 5000 } }),
+            "capacity",
+        ),
+        (json!({ "capacity": 100, "division": 200 }), "capacity"),
+    ] {
+        let mut whole = json!({ "name": "2번 계량대", "indicator_type": "CAS" });
+        whole
+            .as_object_mut()
+            .unwrap()
+            .append(&mut form.as_object().unwrap().clone());
+        let answer = site.post("/stations", whole).await;
+        let why = answer.body["error"]["reason"].as_str().unwrap_or_default();
+        assert!(why.contains("expected"), "{}", answer.body);
+        assert_eq!(answer.failure(), refused(field));
+    }
+    let path = format!("/stations/{}", site.stations[0]);
+    for (change, field) in [
+        (json!({ "capacity": 400 }), "capacity"),
+        (
+            json!({ "division": 60_000, "capture": { "tolerance_kg": 20 } }),
+            "division",
+        ),
+        (
+            json!({ "capture": { "min_weight_kg": 60_000 } }),
+            "capture.min_weight_kg",
+        ),
+        (json!({ "division": 500 }), "division"),
+    ] {
+        assert_eq!(site.put(&path, change).await.failure(), refused(field));
+    }
+    let coarse = json!({ "division": 500, "capture": { "tolerance_kg": 100 } });
+    assert_eq!(site.put(&path, coarse).await.done()["division"].as_f64(), Some(500.0));
+    assert_eq!(
+        site.put(&path, json!({ "capture": {} })).await.failure(),
+        refused("capture.min_weight_kg")
+    );
+    // What was set up before that was looked at can still be renamed.
+    site.execute("UPDATE weigh_station SET division = 700, capture_settings = '{}'")
+        .await;
+    site.put(&path, json!({ "name": "정문" })).await.done();
 }

@@ -58,6 +58,7 @@ mod tests {
             },
             refusing: false,
             net: false,
+            unfit: [].into(),
             raw: Vec::new().into(),
         }
     }

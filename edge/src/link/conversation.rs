@@ -3,14 +3,14 @@
 use std::{pin::pin, sync::Arc, time::Duration};
 
 use futures_util::{FutureExt, Stream, StreamExt};
-use tokio::time::timeout;
+use tokio::{sync::watch, time::timeout};
 use tokio_tungstenite::tungstenite::{self, Message, protocol::CloseFrame};
 use tracing::{error, info, warn};
 use weighbridge_protocol::link::{
     FromEdge, FromServer, Output,
     acks::GatheredAcks,
     limits::{CLOSE_FENCED, CLOSE_FORBIDDEN, CLOSE_MALFORMED, CLOSE_RESTART, CLOSE_VERSION, DEAD_AFTER, PROTOCOL},
-    messages::{Ack, Action, Hello, Welcome},
+    messages::{Ack, Action, Hello, StationUnfit, Welcome},
     reconnect::Ending,
     sender::Notice,
 };
@@ -23,7 +23,7 @@ use crate::{
         keeper::{BeginCommand, EndCommand, LinkClosed, LinkHeard, LinkOpened, SendMore},
     },
     lines::ServerText,
-    scale::{Rearm, Unlinked, Welcomed},
+    scale::{Deck, Rearm, Unlinked, Welcomed},
 };
 
 /// How long the buffer may take; longer, and the connection is given up and made anew from what the file says.
@@ -260,6 +260,7 @@ impl<'a> Conversation<'a> {
             FromServer::Ping { t } => outbox.answer(FromEdge::Pong {
                 t,
                 clock: self.needs.clock.now(),
+                unfit: self.unfit(),
             }),
             FromServer::Board {
                 station_id,
@@ -288,6 +289,19 @@ impl<'a> Conversation<'a> {
             }
             FromServer::Welcome(_) | FromServer::Ack(_) | FromServer::Nack(_) => (),
         }
+    }
+
+    /// What of the server's settings the stations do not follow.
+    fn unfit(&self) -> Vec<StationUnfit> {
+        let of = |deck: &watch::Receiver<Option<Deck>>| {
+            let deck = deck.borrow();
+            let deck = deck.as_ref().filter(|deck| !deck.unfit.is_empty())?;
+            Some(StationUnfit {
+                station_id: deck.live.station_id,
+                wishes: deck.unfit.to_vec(),
+            })
+        };
+        self.needs.decks.iter().filter_map(of).collect()
     }
 
     /// Does what staff wants, once an id.

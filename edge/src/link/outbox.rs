@@ -162,6 +162,7 @@ mod tests {
             },
             refusing: false,
             net: false,
+            unfit: [].into(),
             raw: Vec::new().into(),
         }
     }

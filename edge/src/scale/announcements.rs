@@ -12,7 +12,7 @@ use weighbridge_protocol::{
         messages::{DeckState, LiveReading},
     },
     reading::Reading,
-    scale::{self, Scale as CaptureLogic},
+    scale::{self, Scale as CaptureLogic, Unfit},
 };
 
 use crate::lines::{Lines, Word};
@@ -31,6 +31,8 @@ pub struct Deck {
     pub refusing: bool,
     /// Nothing is weighed, for the indicator shows net.
     pub net: bool,
+    /// What of the server's settings is not followed.
+    pub unfit: Arc<[Unfit]>,
     /// The bytes of the frame that said so; none while the indicator is silent.
     pub raw: Arc<[u8]>,
 }
@@ -52,7 +54,7 @@ impl Announcements {
         station_id: i64,
         logic: &CaptureLogic,
         reading: Option<&Reading>,
-        refusing: bool,
+        (refusing, unfit): (bool, &Arc<[Unfit]>),
         at: DateTime<FixedOffset>,
     ) {
         let (state, net) = (logic.deck(), logic.shows_net());
@@ -72,8 +74,20 @@ impl Announcements {
             live,
             refusing,
             net,
+            unfit: Arc::clone(unfit),
             raw,
         }));
+    }
+
+    /// What of the server's settings is not followed, also of a deck whose indicator says nothing.
+    pub(super) fn unfit(&self, unfit: &Arc<[Unfit]>) {
+        self.deck.send_if_modified(|deck| match deck {
+            Some(deck) if deck.unfit != *unfit => {
+                deck.unfit = Arc::clone(unfit);
+                true
+            }
+            _ => false,
+        });
     }
 }
 

@@ -1,6 +1,6 @@
 //! The work of a scale: a reading goes in, what it leads to is committed together with the cycle's state, and then told.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use tokio::time::sleep;
 use tracing::{error, warn};
@@ -8,7 +8,7 @@ use weighbridge_protocol::{
     CycleId,
     link::{EventKind, event::IndicatorTrouble},
     reading::Reading,
-    scale::{CaptureOverrides, CaptureSettings, CycleState, Scale as CaptureLogic, ScaleEvent},
+    scale::{CaptureOverrides, CaptureSettings, CycleState, Scale as CaptureLogic, ScaleEvent, Unfit},
 };
 use weighbridge_supervision::{AskError, Handle};
 
@@ -52,6 +52,8 @@ pub struct Uncertain;
 pub(super) struct Duty {
     station: Station,
     logic: CaptureLogic,
+    /// What of the server's settings is not followed.
+    unfit: Arc<[Unfit]>,
     /// Ends of cycles that a full disk did not take. If they are lost with the process, the next one infers them.
     waiting: Vec<Draft>,
     /// New weighings are refused, for the disk is full.
@@ -71,12 +73,13 @@ impl Duty {
                 Err(_) => sleep(ASK_AGAIN).await,
             }
         };
-        let settings = overridden(&station, &memory.capture);
+        let (settings, unfit) = overridden(&station, &memory.capture);
         let logic = CaptureLogic::resume(settings, memory.state, station.clock.boot());
         let now_ms = station.clock.mono_ms();
         Self {
             station,
             logic,
+            unfit,
             waiting: Vec::new(),
             refusing: false,
             looked_for_room_ms: now_ms,
@@ -137,8 +140,10 @@ impl Duty {
     /// The server has answered: cycles that begin from now on are ordinary ones.
     pub(super) async fn welcome(&mut self, capture: &CaptureOverrides) -> Result<(), Uncertain> {
         self.logic.welcomed();
-        let settings = overridden(&self.station, capture);
+        let (settings, unfit) = overridden(&self.station, capture);
         self.logic.set(settings);
+        self.unfit = unfit;
+        self.station.announcements.unfit(&self.unfit);
         self.keep().await;
         Ok(())
     }
@@ -276,20 +281,20 @@ impl Duty {
             self.station.id,
             &self.logic,
             reading,
-            self.refusing,
+            (self.refusing, &self.unfit),
             self.station.clock.wall(),
         );
     }
 }
 
-/// The station's own settings with the server's in their place, unless those cannot be weighed with.
-fn overridden(station: &Station, capture: &CaptureOverrides) -> CaptureSettings {
-    let wished = station.capture.overridden_by(capture);
-    wished.checked().unwrap_or_else(|refusal| {
+/// The station's own settings with those of the server's in their place that fit, and those that do not.
+fn overridden(station: &Station, capture: &CaptureOverrides) -> (CaptureSettings, Arc<[Unfit]>) {
+    let (settings, unfit) = station.capture.fitted(capture);
+    for unfit in &unfit {
         warn!(
             station.id = station.id,
-            "the server's settings for station {} are not used: {refusal}", station.id
+            "the server's setting for station {} is not used: {unfit}", station.id
         );
-        station.capture
-    })
+    }
+    (settings, unfit.into())
 }

@@ -46,6 +46,13 @@ pub fn of(status: &Status) -> Vec<Alarm> {
             (None, false) if station.net => add("net", id, None),
             (None, false) => (),
         }
+        for unfit in &station.unfit {
+            add(
+                "setting",
+                Some(station.station_id.to_string()),
+                Some(&unfit.to_string()),
+            );
+        }
     }
     let trouble = status.link_trouble.as_deref();
     if let Some(code) = alarm_of_link(status.link) {

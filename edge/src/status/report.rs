@@ -8,6 +8,7 @@ use tokio::sync::watch;
 use weighbridge_protocol::{
     Epoch, Kilograms,
     link::messages::{DeckState, EdgeName},
+    scale::Unfit,
 };
 use weighbridge_supervision::{Handle, Tree};
 
@@ -100,6 +101,8 @@ pub struct StationStatus {
     pub stable: Option<bool>,
     /// Nothing is weighed, for the indicator shows net.
     pub net: bool,
+    /// What of the server's capture settings does not fit, and is not followed.
+    pub unfit: Vec<Unfit>,
     #[serde(flatten)]
     pub hearing: Hearing,
 }
@@ -164,6 +167,7 @@ impl StationSource {
     fn status(&self) -> StationStatus {
         let deck = self.deck.borrow().clone();
         let net = deck.as_ref().is_some_and(|deck| deck.net);
+        let unfit = deck.as_ref().map(|deck| deck.unfit.to_vec()).unwrap_or_default();
         let live = deck.map(|deck| deck.live);
         StationStatus {
             station_id: self.station_id,
@@ -173,6 +177,7 @@ impl StationSource {
             weight: live.as_ref().and_then(|live| live.weight),
             stable: live.as_ref().and_then(|live| live.stable),
             net,
+            unfit,
             hearing: self.hearing.borrow().clone(),
         }
     }

@@ -35,7 +35,7 @@ use weighbridge_protocol::{
             CLOSE_FENCED, CLOSE_FORBIDDEN, CLOSE_MALFORMED, CLOSE_RESTART, CLOSE_VERSION, PROTOCOL, WINDOW_BYTES,
             WINDOW_EVENTS,
         },
-        messages::{Hello, Welcome, Window},
+        messages::{Hello, StationUnfit, Welcome, Window},
     },
 };
 use weighbridge_supervision::{Ending, Enlisted, Handle, Spec, Temporary};
@@ -114,6 +114,9 @@ pub struct EdgeLink {
 struct Linked {
     session: LinkSession,
     told: Told,
+    /// What it said last of settings that it does not follow; none where that is not noted.
+    unfit: Option<Vec<StationUnfit>>,
+    noting: bool,
     clock: ClockModel,
     awaited: Awaited,
     /// How far each epoch of the hello is stored, by the last word of the database.
@@ -341,6 +344,8 @@ impl Linked {
         Self {
             session,
             told: told::of(&welcomed.stations),
+            unfit: None,
+            noting: false,
             clock,
             awaited: None,
             have: welcomed.have.clone(),

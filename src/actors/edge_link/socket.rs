@@ -45,7 +45,10 @@ impl EdgeLink {
                 self.inbox.push_back((event, Utc::now()));
                 self.store_next(context);
             }
-            Ok(FromEdge::Pong { t, clock }) => self.pong(t, &clock),
+            Ok(FromEdge::Pong { t, clock, unfit }) => {
+                self.pong(t, &clock);
+                self.note_unfit(unfit, context);
+            }
             Ok(FromEdge::Done { id, ok, error }) => self.commands.done(id, ok, error),
             Err(error) => {
                 warn!(

@@ -4,15 +4,18 @@
 use actix::{ActorFutureExt, AsyncContext, Handler, Message, WrapFuture};
 use actix_web_actors::ws::WebsocketContext;
 use tracing::{info, warn};
-use weighbridge_protocol::link::{limits::CLOSE_RESTART, messages::StationSettings};
+use weighbridge_protocol::link::{
+    limits::CLOSE_RESTART,
+    messages::{StationSettings, StationUnfit},
+};
 
-use super::{EdgeLink, TellStation};
+use super::{EdgeLink, Linked, TellStation};
 use crate::{
     actors::{
         indicator::{Indicator, LinkChanged},
         repository::Queries,
     },
-    db::edge_epoch::{Told, ToldNow},
+    db::edge_epoch::{NoteUnfit, Told, ToldNow},
 };
 
 const CHANGED: &str = "the stations of this edge were changed: say hello again";
@@ -62,6 +65,40 @@ impl EdgeLink {
         );
         self.comes_again = told.keys().copied().collect();
         self.close(CLOSE_RESTART, CHANGED, context);
+    }
+
+    /// Keeps for staff what of their settings the edge's stations do not follow. If that fails, the next pong brings it again.
+    pub(super) fn note_unfit(&mut self, unfit: Vec<StationUnfit>, context: &mut WebsocketContext<Self>) {
+        let edge_id = self.edge_id;
+        let is_news = |linked: &&mut Linked| !linked.noting && linked.unfit.as_ref() != Some(&unfit);
+        let Some(linked) = self.linked.as_mut().filter(is_news) else {
+            return;
+        };
+        for StationUnfit { station_id, wishes } in &unfit {
+            metrics::counter!("station_alarms_total", "code" => "SETTING_UNFIT").increment(1);
+            for wish in wishes {
+                warn!(
+                    station.id = station_id,
+                    alarm.code = "SETTING_UNFIT",
+                    "edge {edge_id} does not use a setting for station {station_id}: {wish}"
+                );
+            }
+        }
+        // One at a time: what is said meanwhile is said again with the next pong.
+        (linked.unfit, linked.noting) = (Some(unfit.clone()), true);
+        let (repository, note) = (self.services.repository.clone(), NoteUnfit { edge_id, unfit });
+        let noting = async move { repository.run(note).await };
+        context.spawn(noting.into_actor(self).map(move |noted, link, _| {
+            let Some(linked) = &mut link.linked else { return };
+            linked.noting = false;
+            if let Err(error) = noted {
+                warn!(
+                    edge.id = edge_id,
+                    "what edge {edge_id} does not use is not noted: {error}"
+                );
+                linked.unfit = None;
+            }
+        }));
     }
 
     #[expect(clippy::needless_pass_by_value, reason = "a message is given away, to several here")]

@@ -22,7 +22,7 @@ use weighbridge_protocol::{
 };
 
 pub use losses::{Conflict, Losses, LossesOf, Lost};
-pub use told::{Told, ToldNow};
+pub use told::{NoteUnfit, Told, ToldNow};
 
 pub(super) use told::capture_wishes;
 

@@ -1,13 +1,16 @@
-//! What an edge is told of its stations: by this it weighs until it says hello again.
+//! What an edge is told of its stations: by this it weighs until it says hello again, as far as it goes with its own settings.
 
 use std::collections::BTreeMap;
 
 use diesel::prelude::*;
-use diesel_async::{AsyncPgConnection, RunQueryDsl};
-use serde_json::Value;
-use weighbridge_protocol::{Kilograms, scale::CaptureOverrides};
+use diesel_async::{AsyncConnection, AsyncPgConnection, RunQueryDsl};
+use serde_json::{Value, json};
+use weighbridge_protocol::{Kilograms, link::messages::StationUnfit, scale::CaptureOverrides};
 
-use crate::db::{DbError, Query, schema, weight::Weight};
+use crate::{
+    db::{DbError, Query, schema, weight::Weight},
+    domain::capture_wishes,
+};
 
 /// An edge's stations, with how each is to capture.
 pub type Told = BTreeMap<i64, CaptureOverrides>;
@@ -41,9 +44,43 @@ pub(super) fn told(rows: Vec<Row>) -> Told {
     rows.into_iter().map(wishes).collect()
 }
 
-/// The tolerance is one division where that is known and nothing else is wished.
+/// What a station's row wishes of its edge. What cannot be read is no wish.
 pub(in crate::db) fn capture_wishes(capture: Value, division: Option<Kilograms>) -> CaptureOverrides {
-    let mut wishes: CaptureOverrides = serde_json::from_value(capture).unwrap_or_default();
-    wishes.tolerance_kg = wishes.tolerance_kg.or(division);
-    wishes
+    capture_wishes::told(serde_json::from_value(capture).unwrap_or_default(), division)
+}
+
+/// What of their settings the stations of an edge do not follow, in its own words; those that are not named follow all. Sent by
+/// EdgeLink when that changes.
+#[derive(Clone, Debug)]
+pub struct NoteUnfit {
+    pub edge_id: i64,
+    pub unfit: Vec<StationUnfit>,
+}
+
+impl Query for NoteUnfit {
+    type Output = ();
+
+    async fn run(self, conn: &mut AsyncPgConnection) -> Result<(), DbError> {
+        use schema::weigh_station::dsl;
+        conn.transaction::<_, DbError, _>(async |conn| {
+            let noted: Vec<(i64, Value)> = dsl::weigh_station
+                .filter(dsl::edge_id.eq(self.edge_id))
+                .order(dsl::id)
+                .select((dsl::id, dsl::capture_unfit))
+                .for_no_key_update()
+                .load(conn)
+                .await?;
+            for (id, before) in noted {
+                let of_station = self.unfit.iter().find(|unfit| unfit.station_id == id);
+                let wishes = of_station.map(|unfit| unfit.wishes.as_slice()).unwrap_or_default();
+                let now = json!(wishes);
+                if now != before {
+                    let row = diesel::update(dsl::weigh_station.find(id));
+                    row.set(dsl::capture_unfit.eq(now)).execute(conn).await?;
+                }
+            }
+            Ok(())
+        })
+        .await
+    }
 }

@@ -156,14 +156,12 @@ async fn make(conn: &mut AsyncPgConnection, station: i64, edges: &[i64]) -> Resu
 
 fn settings(station_id: i64, capture: Value, division: Option<Kilograms>) -> CaptureSettings {
     let wishes = capture_wishes(capture, division);
-    CaptureSettings::default()
-        .overridden_by(&wishes)
-        .checked()
-        .unwrap_or_else(|error| {
-            warn!(
-                station.id = station_id,
-                "station {station_id} captures by the defaults: {error}"
-            );
-            CaptureSettings::default()
-        })
+    let (settings, unfit) = CaptureSettings::default().fitted(&wishes);
+    for unfit in unfit {
+        warn!(
+            station.id = station_id,
+            "the setting for station {station_id} is not used: {unfit}"
+        );
+    }
+    settings
 }

@@ -30,6 +30,9 @@ pub struct StationView {
     verified_until: Option<NaiveDate>,
     #[schema(value_type = Object)]
     capture: Value,
+    /// What of `capture` and `division` its edge does not follow, and why: it does not go with the settings in edge.toml.
+    #[schema(value_type = Vec<Object>, example = json!([{"key": "tolerance_kg", "value": "700.00", "why": "tolerance_kg is 700.00, expected 0 to less than min_weight_kg (500.00)"}]))]
+    capture_unfit: Value,
     calling: String,
     directions: Vec<String>,
     product_ids: Vec<i64>,
@@ -55,6 +58,7 @@ impl StationView {
             division: station.division.map(Kg),
             verified_until: station.verified_until,
             capture: station.capture_settings,
+            capture_unfit: station.capture_unfit,
             calling: station.calling,
             directions: station.directions,
             product_ids: station.product_ids,

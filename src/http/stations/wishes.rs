@@ -5,7 +5,10 @@ use std::{collections::BTreeMap, time::Duration};
 use serde_json::Value;
 use weighbridge_protocol::scale::{CaptureOverrides, CaptureSettings};
 
-use crate::http::{code::FieldCode, error::ApiError, fields::Given};
+use crate::{
+    domain::capture_wishes::Misfit,
+    http::{code::FieldCode, error::ApiError, fields::Given},
+};
 
 /// `serial://…` or `tcp://host:port`.
 pub(super) fn address(address: Given<String>) -> Result<Given<String>, ApiError> {
@@ -53,4 +56,17 @@ pub(super) fn capture(wishes: BTreeMap<String, Value>) -> Result<Value, ApiError
         .checked()
         .map_err(|error| wrong(error.key, FieldCode::OutOfRange))?;
     serde_json::to_value(overrides).map_err(ApiError::internal)
+}
+
+/// Named is what the form gave of what does not go together.
+pub(super) fn misfit(why: &Misfit, gives_division: bool, gives_capacity: bool) -> ApiError {
+    let field = match why {
+        Misfit::Capture(error) => format!("capture.{}", error.key),
+        Misfit::LightCapacity { .. } | Misfit::NoInterval { .. } if gives_capacity => "capacity".to_owned(),
+        Misfit::CoarseDivision { .. } | Misfit::NoInterval { .. } if gives_division => "division".to_owned(),
+        Misfit::CoarseDivision { .. } | Misfit::LightCapacity { .. } | Misfit::NoInterval { .. } => {
+            "capture.min_weight_kg".to_owned()
+        }
+    };
+    ApiError::field(field, FieldCode::DoesNotFit).with("reason", why.to_string())
 }

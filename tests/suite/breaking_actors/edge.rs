@@ -246,7 +246,7 @@ async fn talk(socket: &mut Socket, file: &File) -> Result<Infallible, u16> {
                     assert_eq!(nack.code, NackCode::Gap, "{nack:?}");
                     sent = usize::try_from(nack.have).unwrap();
                 }
-                FromServer::Ping { t } => say(socket, &FromEdge::Pong { t, clock: clock() }).await?,
+                FromServer::Ping { t } => say(socket, &FromEdge::Pong { t, clock: clock(), unfit: Vec::new() }).await?,
                 _ => {}
             },
             () = file.more.notified() => {}

@@ -88,7 +88,14 @@ impl Gateway {
             match self.hear().await? {
                 FromServer::Ack(ack) => self.acked = ack.through,
                 FromServer::Nack(nack) => panic!("station {}: {nack:?}", self.station),
-                FromServer::Ping { t } => self.say(&FromEdge::Pong { t, clock: self.now() }).await?,
+                FromServer::Ping { t } => {
+                    self.say(&FromEdge::Pong {
+                        t,
+                        clock: self.now(),
+                        unfit: Vec::new(),
+                    })
+                    .await?;
+                }
                 _ => (),
             }
         }

@@ -8,7 +8,10 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::{curve::CurveForm, event::Event, receipt::Receipt};
-use crate::{Epoch, Kilograms, LinkSession, scale::CaptureOverrides};
+use crate::{
+    Epoch, Kilograms, LinkSession,
+    scale::{CaptureOverrides, Unfit},
+};
 
 /// What an edge says.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -23,6 +26,9 @@ pub enum FromEdge {
     Pong {
         t: i64,
         clock: EdgeClock,
+        /// What of the server's settings is not followed. A station that follows all is not named.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        unfit: Vec<StationUnfit>,
     },
     /// A command was carried out, or could not be. Each id is done once.
     Done {
@@ -199,6 +205,13 @@ pub struct StationSettings {
     pub lamp: Option<Lamp>,
 }
 
+/// What of the server's settings for a station does not fit the edge's own, and is not followed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StationUnfit {
+    pub station_id: i64,
+    pub wishes: Vec<Unfit>,
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Window {
     pub events: usize,
@@ -274,6 +287,9 @@ mod tests {
         check::<FromServer>(r#"{"type":"command","id":1,"station_id":2,"action":"rearm","reason":"진흙"}"#);
         check::<FromEdge>(
             r#"{"type":"reading","station_id":1,"weight":"18340.00","unit":"kg","stable":null,"state":"settling","at":"2026-01-25T14:30:00+09:00"}"#,
+        );
+        check::<FromEdge>(
+            r#"{"type":"pong","t":1,"clock":{"wall":"2026-01-25T14:30:00+09:00","mono_ms":5,"boot":"00000000-0000-0000-0000-000000000000"}}"#,
         );
         check::<FromEdge>(
             r#"{"type":"hello","protocol":1,"version":"0.1.0","epochs":[{"epoch":"000000000000000000000000000000ab","first_kept":1,"next_seq":4,"acked":0,"missing":[[2,3]]}],"stations":[{"station_id":1,"protocol":"cas22"}],"clock":{"wall":"2026-01-25T14:30:00+09:00","mono_ms":5,"boot":"00000000-0000-0000-0000-000000000000"}}"#,

@@ -9,6 +9,7 @@
 //! - [`Scale`]: the logic; [`ScaleEvent`] is what it tells
 //! - [`CycleState`]: what of it must outlive the process
 //! - [`settings`]: what a site may set
+//! - [`Unfit`]: what of the server's wishes does not fit a station
 
 mod absence;
 mod capturing;
@@ -16,10 +17,12 @@ mod curve;
 mod cycle_state;
 mod deck;
 mod events;
+mod fitting;
 pub mod settings;
 mod window;
 
 pub use capturing::{Scale, ScaleError};
 pub use cycle_state::{CycleState, Deck, Moment, OpenCycle, Outage};
 pub use events::{ScaleEvent, Settled};
+pub use fitting::Unfit;
 pub use settings::{CaptureOverrides, CaptureSettings, SettingsError};

@@ -89,11 +89,8 @@ impl CaptureSettings {
     pub fn checked(self) -> Result<Self, SettingsError> {
         self.check_thresholds()?;
         if self.tolerance_kg.is_negative() || self.tolerance_kg >= self.min_weight_kg {
-            return Err(SettingsError::new(
-                "tolerance_kg",
-                &self.tolerance_kg,
-                "0 to less than min_weight_kg",
-            ));
+            let error = SettingsError::new("tolerance_kg", &self.tolerance_kg, "0 to less than ");
+            return Err(error.against("min_weight_kg", self.min_weight_kg));
         }
         in_range("leave_ms", self.leave_ms, 0, 10_000)?;
         in_range("dwell_ms", self.dwell_ms, 1, 60_000)?;
@@ -108,21 +105,19 @@ impl CaptureSettings {
             return Err(SettingsError::new("min_weight_kg", &self.min_weight_kg, "more than 0"));
         }
         if self.rearm_below_kg <= Kilograms::ZERO || self.rearm_below_kg >= self.min_weight_kg {
-            let expected = "more than 0 and less than min_weight_kg";
-            return Err(SettingsError::new("rearm_below_kg", &self.rearm_below_kg, expected));
+            let error = SettingsError::new("rearm_below_kg", &self.rearm_below_kg, "more than 0 and less than ");
+            return Err(error.against("min_weight_kg", self.min_weight_kg));
         }
         if let Some(most) = self.max_weight_kg.filter(|&most| most <= self.min_weight_kg) {
-            return Err(SettingsError::new("max_weight_kg", &most, "more than min_weight_kg"));
+            let error = SettingsError::new("max_weight_kg", &most, "more than ");
+            return Err(error.against("min_weight_kg", self.min_weight_kg));
         }
         let band = self
             .zero_band_kg
             .filter(|&band| band.is_negative() || band >= self.rearm_below_kg);
         band.map_or(Ok(()), |band| {
-            Err(SettingsError::new(
-                "zero_band_kg",
-                &band,
-                "0 to less than rearm_below_kg",
-            ))
+            let error = SettingsError::new("zero_band_kg", &band, "0 to less than ");
+            Err(error.against("rearm_below_kg", self.rearm_below_kg))
         })
     }
 
@@ -170,6 +165,27 @@ impl CaptureOverrides {
         }
         Ok(true)
     }
+
+    /// Takes a wish back; answers what it was, where there was one.
+    pub(super) fn take(&mut self, key: &str) -> Option<String> {
+        fn text(wish: &mut Option<impl ToString>) -> Option<String> {
+            wish.take().map(|wish| wish.to_string())
+        }
+        match key {
+            "min_weight_kg" => text(&mut self.min_weight_kg),
+            "rearm_below_kg" => text(&mut self.rearm_below_kg),
+            "leave_ms" => text(&mut self.leave_ms),
+            "dwell_ms" => text(&mut self.dwell_ms),
+            "tolerance_kg" => text(&mut self.tolerance_kg),
+            "require_stable_flag" => text(&mut self.require_stable_flag),
+            "gap_same_ms" => text(&mut self.gap_same_ms),
+            "max_weight_kg" => text(&mut self.max_weight_kg),
+            "zero_band_kg" => text(&mut self.zero_band_kg),
+            "zero_drift_after_ms" => text(&mut self.zero_drift_after_ms),
+            "never_zero_after_ms" => text(&mut self.never_zero_after_ms),
+            _ => None,
+        }
+    }
 }
 
 const WEIGHT: &str = "kilograms with at most two decimals";
@@ -182,6 +198,8 @@ pub struct SettingsError {
     pub key: &'static str,
     pub value: String,
     pub expected: String,
+    /// The setting that it must go with.
+    pub against: Option<&'static str>,
 }
 
 impl SettingsError {
@@ -190,7 +208,14 @@ impl SettingsError {
             key,
             value: value.to_string(),
             expected: expected.into(),
+            against: None,
         }
+    }
+
+    fn against(mut self, key: &'static str, value: Kilograms) -> Self {
+        self.against = Some(key);
+        self.expected = format!("{}{key} ({value})", self.expected);
+        self
     }
 }
 
@@ -237,7 +262,7 @@ mod tests {
     fn settings_that_one_cannot_weigh_with_say_what_is_expected() {
         check(
             &[("min_weight_kg", "300")],
-            Err("rearm_below_kg is 300.00, expected more than 0 and less than min_weight_kg"),
+            Err("rearm_below_kg is 300.00, expected more than 0 and less than min_weight_kg (300.00)"),
         );
         check(&[("dwell_ms", "0")], Err("dwell_ms is 0, expected 1 to 60000"));
         check(&[("dwell_ms", "60001")], Err("dwell_ms is 60001, expected 1 to 60000"));
@@ -247,15 +272,15 @@ mod tests {
         );
         check(
             &[("tolerance_kg", "-1")],
-            Err("tolerance_kg is -1.00, expected 0 to less than min_weight_kg"),
+            Err("tolerance_kg is -1.00, expected 0 to less than min_weight_kg (500.00)"),
         );
         check(
             &[("max_weight_kg", "500")],
-            Err("max_weight_kg is 500.00, expected more than min_weight_kg"),
+            Err("max_weight_kg is 500.00, expected more than min_weight_kg (500.00)"),
         );
         check(
             &[("zero_band_kg", "300")],
-            Err("zero_band_kg is 300.00, expected 0 to less than rearm_below_kg"),
+            Err("zero_band_kg is 300.00, expected 0 to less than rearm_below_kg (300.00)"),
         );
         check(
             &[("require_stable_flag", "yes")],

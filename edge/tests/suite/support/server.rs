@@ -29,7 +29,7 @@ use weighbridge_protocol::{
         Event, EventBody, EventId, FromEdge, FromServer, Receipt,
         messages::{
             Ack, EdgeName, Hello, Lamp, LiveReading, Nack, NackCode, NumberedReceipt, SeqRange, StationSettings,
-            Welcome, Window,
+            StationUnfit, Welcome, Window,
         },
     },
     scale::CaptureOverrides,
@@ -50,6 +50,8 @@ pub struct State {
     pub hellos: Vec<Hello>,
     pub readings: Vec<LiveReading>,
     pub done: Vec<(i64, bool, Option<String>)>,
+    /// What the edge said last of settings that it does not follow.
+    pub unfit: Vec<StationUnfit>,
     /// How many events came that were there already.
     pub duplicates: usize,
     pub conflicts: usize,
@@ -250,7 +252,7 @@ fn hear(text: &str, state: &mut State, known: &mut Known) -> Result<Vec<FromServ
         early if !known.welcomed => panic!("before welcome came {early:?}"),
         FromEdge::Reading(reading) => state.readings.push(reading),
         FromEdge::Event(event) => return Ok(take(event, state, known)),
-        FromEdge::Pong { .. } => (),
+        FromEdge::Pong { unfit, .. } => state.unfit = unfit,
         FromEdge::Done { id, ok, error } => state.done.push((id, ok, error)),
     }
     Ok(Vec::new())

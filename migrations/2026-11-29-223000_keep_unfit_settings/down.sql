@@ -1,0 +1,1 @@
+ALTER TABLE weigh_station DROP COLUMN capture_unfit;
