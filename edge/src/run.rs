@@ -25,7 +25,7 @@ use crate::{
     lines::Lines,
     link::{Link, LinkStatus, Needs},
     notify,
-    port::{Plug, Port},
+    port::{Claims, Plug, Port},
     scale::{self, Announcements, Deck, Scale},
     status::{BoardSource, LampSource, Page, Sources, StationSource, StatusSocket},
 };
@@ -138,6 +138,7 @@ struct Common<'a> {
     lines: Arc<Lines>,
     words: Arc<ServerWords>,
     tried: Arc<watch::Sender<usize>>,
+    claims: Claims,
 }
 
 impl Yard {
@@ -152,6 +153,7 @@ impl Yard {
             lines: Arc::default(),
             words: Arc::default(),
             tried: Arc::new(tried),
+            claims: Claims::default(),
         };
         tree.supervisor("stations").map_err(internal)?;
         let stations = config.stations.iter().map(|station| common.start_station(station));
@@ -261,6 +263,7 @@ impl Common<'_> {
             poll,
             clock: self.clock,
             indicator,
+            claims: self.claims.clone(),
             tried: Arc::clone(&self.tried),
         };
         self.start("port", id, move || Port::new(plug.clone()))?;

@@ -152,7 +152,7 @@ pub fn main() -> Result<(), Exit> {
         Some(Command::Check {
             protocol: Some(name), ..
         }) => show::declared(&*named(&name)?),
-        Some(Command::Check { config, .. }) => show::checked(&config.read()?),
+        Some(Command::Check { config, .. }) => show::checked(&config.check()?),
         Some(Command::Status { config, json }) => show::status(&config.read()?, json),
         Some(Command::Protocols) => show::protocols(),
         None => Err(Exit::Usage(
@@ -164,6 +164,10 @@ pub fn main() -> Result<(), Exit> {
 impl ConfigFile {
     fn read(&self) -> Result<Config, Exit> {
         Config::read(&self.file).map_err(|error| Exit::Usage(error.to_string()))
+    }
+
+    fn check(&self) -> Result<Config, Exit> {
+        Config::check(&self.file).map_err(|error| Exit::Usage(error.to_string()))
     }
 }
 

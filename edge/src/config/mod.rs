@@ -3,6 +3,7 @@
 //! - [`address`]: hosts, ports and the link's URL
 //! - [`board`]: display boards, each with its declaration
 //! - [`choices`]: what `--set` and `[station.options]` take
+//! - `places`: no port is read by two stations
 //! - [`problem`]: how a mistake is said
 //! - [`protocol`]: how indicators speak, by id or by a file of the site
 //! - [`signal`]: lamps and barriers
@@ -11,12 +12,13 @@ pub mod address;
 pub mod board;
 pub mod choices;
 mod file;
+mod places;
 mod problem;
 mod protocol;
 pub mod signal;
 
 use std::{
-    collections::{BTreeMap, HashSet},
+    collections::HashSet,
     path::{Path, PathBuf},
     sync::Arc,
 };
@@ -98,6 +100,19 @@ impl Config {
             _ => Err(refuse(problems)),
         }
     }
+
+    /// The same, with the names of hosts looked up: for who has the time.
+    pub fn check(path: &Path) -> Result<Self, ConfigError> {
+        let config = Self::read(path)?;
+        let problems = places::each_peer_once(&config.stations);
+        if problems.is_empty() {
+            return Ok(config);
+        }
+        Err(ConfigError {
+            file: path.to_owned(),
+            problems,
+        })
+    }
 }
 
 fn judge(file: file::File, beside: &Path, problems: &mut Vec<String>) -> Option<Config> {
@@ -120,7 +135,7 @@ fn judge(file: file::File, beside: &Path, problems: &mut Vec<String>) -> Option<
         stations.iter().map(|station| station.id.to_string()),
         problems,
     );
-    each_port_once(&stations, problems);
+    places::each_port_once(&stations, problems);
     let ids: Vec<i64> = stations.iter().map(|station| station.id).collect();
     let boards: Vec<_> = file
         .board
@@ -161,23 +176,6 @@ fn once(list: &str, key: &str, values: impl Iterator<Item = String>, problems: &
             problems.push(format!("{list}: {key} {value} is given twice, expected each once"));
         }
         seen.insert(value);
-    }
-}
-
-/// A device has several names below /dev, and two stations must not read it by two of them.
-fn each_port_once(stations: &[Station], problems: &mut Vec<String>) {
-    let mut seen = BTreeMap::new();
-    for station in stations {
-        let (name, behind) = (station.port.place(), station.port.behind());
-        match seen.get(&behind) {
-            Some(first) if *first == name => {
-                problems.push(format!("station: port {name} is given twice, expected each once"));
-            }
-            Some(first) => problems.push(format!(
-                "station: port {name} is the same device as {first}, expected each once"
-            )),
-            None => drop(seen.insert(behind, name)),
-        }
     }
 }
 

@@ -33,11 +33,14 @@ impl PortAddress {
         }
     }
 
-    /// The same for all names of one device; one that is not there yet counts by its name.
+    /// The same for all names of one device that are known without asking others; one that is not there yet counts by its name.
     pub fn behind(&self) -> String {
         match self {
             Self::Serial { device, .. } => device.canonicalize().as_ref().unwrap_or(device).display().to_string(),
-            Self::Tcp(_) | Self::ModbusTcp(_) => self.place(),
+            Self::Tcp(at) | Self::ModbusTcp(at) => {
+                let host = at.host.strip_suffix('.').unwrap_or(&at.host);
+                format!("tcp://{}:{}", host.to_ascii_lowercase(), at.port)
+            }
         }
     }
 }

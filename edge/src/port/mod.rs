@@ -2,6 +2,7 @@
 //!
 //! - [`address`]: where it is plugged in
 //! - [`ask`]: requests to an indicator that speaks only when asked
+//! - [`claims`]: which station reads what
 //! - `modbus_tcp`: Modbus TCP made to look like RTU
 //! - [`open`]: opening it, and what stands in the way
 //! - [`pace`]: when a serial line is worth a look
@@ -9,6 +10,7 @@
 
 pub mod address;
 pub mod ask;
+pub mod claims;
 mod modbus_tcp;
 pub mod open;
 pub mod pace;
@@ -30,6 +32,7 @@ use crate::{
     indicator::{BytesHeard, Indicator, PortChanged},
 };
 pub use address::{NotAPort, PortAddress};
+pub use claims::Claims;
 pub use open::{PortError, Wire};
 use open::{Reader, Writer};
 
@@ -55,6 +58,8 @@ pub struct Plug {
     pub poll: Option<Poll>,
     pub clock: Clock,
     pub indicator: Handle<Indicator>,
+    /// What the stations of this edge read.
+    pub claims: Claims,
     /// Counts the ports that have been tried, for whoever waits for READY.
     pub tried: Arc<watch::Sender<usize>>,
 }
@@ -80,12 +85,12 @@ impl Plug {
         let mut said = None;
         let mut is_first = true;
         loop {
-            let opened = open::open_to_weigh(&self.address).await;
+            let opened = open::open_to_weigh(&self.address, &self.claims, self.station_id).await;
             if std::mem::take(&mut is_first) {
                 self.tried.send_modify(|tried| *tried += 1);
             }
             let end = match opened {
-                Ok((reader, writer)) => {
+                Ok((reader, writer, _claim)) => {
                     let (heard, end) = self.listen(reader, writer, &mut said).await;
                     if heard {
                         pause = FIRST_PAUSE;

@@ -15,7 +15,13 @@ use tokio::{
 use tokio_serial::{DataBits, ErrorKind, SerialPortBuilder, SerialPortBuilderExt, StopBits};
 use weighbridge_protocol::indicators::{Line, Parity};
 
-use super::{PortAddress, modbus_tcp, pace::Heard, serial::Serial};
+use super::{
+    PortAddress,
+    claims::{Claim, Claims, canonical},
+    modbus_tcp,
+    pace::Heard,
+    serial::Serial,
+};
 use crate::config::HostPort;
 
 /// A converter that does not answer within this is treated as absent.
@@ -28,6 +34,10 @@ pub enum PortError {
     Missing(String),
     #[error("{0} is held by another process; stop that one (fuser {0} names it)")]
     Held(String),
+    #[error(
+        "{place} is what station {station} reads already, by this name or another; give each station a port of its own"
+    )]
+    Shared { place: String, station: i64 },
     #[error("{0} is no serial device; correct the station's port")]
     NotSerial(String),
     #[error("{0} may not be opened; add this user to the group that owns it (often dialout)")]
@@ -79,28 +89,58 @@ impl Reader {
     }
 }
 
-/// Opens the port as [`open`] does, to be read at its pace.
-pub async fn open_to_weigh(address: &PortAddress) -> Result<(Reader, Writer), PortError> {
-    if let PortAddress::Serial { device, line } = address {
-        return open_paced(device, *line);
-    }
-    let (reader, writer) = split(open(address).await?);
-    Ok((Reader::Plain(reader), Box::new(writer)))
+/// Opens the port as [`open`] does, to be read at its pace, and by this station alone while the claim is held.
+pub async fn open_to_weigh(
+    address: &PortAddress,
+    claims: &Claims,
+    station_id: i64,
+) -> Result<(Reader, Writer, Claim), PortError> {
+    let place = address.place();
+    let claim = |what| {
+        let shared = |station| PortError::Shared {
+            place: place.clone(),
+            station,
+        };
+        claims.take(what, station_id).map_err(shared)
+    };
+    let (wire, claim): (Box<dyn Wire>, _) = match address {
+        PortAddress::Serial { device, line } => {
+            let claim = claim(address.behind())?;
+            let (reader, writer) = open_paced(device, *line)?;
+            return Ok((reader, writer, claim));
+        }
+        PortAddress::Tcp(at) => {
+            let (stream, peer) = connect(at, place.clone()).await?;
+            (Box::new(stream), claim(peer)?)
+        }
+        PortAddress::ModbusTcp(at) => {
+            let (stream, peer) = connect(at, place.clone()).await?;
+            (Box::new(modbus_tcp::carried(stream)), claim(peer)?)
+        }
+    };
+    let (reader, writer) = split(wire);
+    Ok((Reader::Plain(reader), Box::new(writer), claim))
 }
 
 /// Opens the port, for this process alone.
 pub async fn open(address: &PortAddress) -> Result<Box<dyn Wire>, PortError> {
     match address {
         PortAddress::Serial { device, line } => open_serial(device, *line),
-        PortAddress::Tcp(at) => Ok(Box::new(connect(at, address.place()).await?)),
-        PortAddress::ModbusTcp(at) => Ok(Box::new(modbus_tcp::carried(connect(at, address.place()).await?))),
+        PortAddress::Tcp(at) => Ok(Box::new(connect(at, address.place()).await?.0)),
+        PortAddress::ModbusTcp(at) => Ok(Box::new(modbus_tcp::carried(connect(at, address.place()).await?.0))),
     }
 }
 
-async fn connect(at: &HostPort, place: String) -> Result<TcpStream, PortError> {
+/// A connection, and what its peer is called whatever name led to it.
+async fn connect(at: &HostPort, place: String) -> Result<(TcpStream, String), PortError> {
     let refused = |reason: String| PortError::Other { place, reason };
-    match timeout(CONNECT_WITHIN, TcpStream::connect(at.to_string())).await {
-        Ok(Ok(stream)) => Ok(stream),
+    let connecting = async {
+        let stream = TcpStream::connect(at.to_string()).await?;
+        let peer = format!("tcp://{}", canonical(stream.peer_addr()?));
+        Ok::<_, io::Error>((stream, peer))
+    };
+    match timeout(CONNECT_WITHIN, connecting).await {
+        Ok(Ok(connected)) => Ok(connected),
         Ok(Err(error)) => Err(refused(error.to_string())),
         Err(_) => Err(refused(format!("no answer within {CONNECT_WITHIN:?}"))),
     }

@@ -1,7 +1,8 @@
 //! Cables are pulled, lines are noisy, ports are missing: nothing false is weighed, and what can come back does.
 
-use std::{thread::sleep, time::Duration};
+use std::{io::Write, net::TcpListener, thread::sleep, time::Duration};
 
+use serde_json::Value;
 use weighbridge_protocol::link::event::{EventKind, IndicatorTrouble};
 
 use crate::support::{Server, Site, deck::Says, eventually};
@@ -40,6 +41,47 @@ fn a_port_that_another_process_holds_is_named_and_taken_when_it_is_free() {
     drop(other);
     site.deck.weighs(18_340);
     edge.until_committed(1);
+}
+
+/// A serial server that serves whoever comes with a truck of 18,340 kg.
+fn serves_several() -> u16 {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            let mut stream = stream.unwrap();
+            // It serves until its client goes.
+            std::thread::spawn(move || {
+                while stream.write_all(b"ST,GS,+0018340kg\r\n").is_ok() {
+                    sleep(Duration::from_millis(20));
+                }
+            });
+        }
+    });
+    port
+}
+
+#[test]
+fn a_peer_that_one_station_reads_is_read_by_no_other_under_another_name() {
+    let port = serves_several();
+    let second = format!("[[station]]\nid = 2\nport = \"tcp://localhost:{port}\"\nprotocol = \"and18\"\n");
+    let site = Site::new()
+        .with_indicator(&format!("tcp://127.0.0.1:{port}"), "and18")
+        .with_section(&second);
+    let edge = site.start();
+    edge.until_logged("reads already, by this name or another");
+    edge.until_committed(1);
+    let trouble = |station: &Value| station["port_trouble"].as_str().unwrap_or_default().to_owned();
+    let troubles: Vec<String> = site.status()["stations"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(trouble)
+        .collect();
+    let refused = troubles.iter().position(|trouble| !trouble.is_empty()).unwrap();
+    let holder = format!("is what station {} reads", 2 - refused);
+    assert!(troubles[refused].contains(&holder), "{troubles:?}");
+    assert_eq!(troubles[1 - refused], "");
 }
 
 #[test]

@@ -123,6 +123,21 @@ fn two_stations_share_no_device_by_two_of_its_names() {
 }
 
 #[test]
+fn two_stations_share_no_peer_by_two_of_its_names() {
+    let twice = |first: &str, second: &str| {
+        let both = format!("tcp://{first}\"\nprotocol = \"and18\"\n[[station]]\nid = 2\nport = \"tcp://{second}");
+        check(
+            "serial:///dev/ttyUSB0?9600-8N1",
+            &both,
+            &format!("station: port tcp://{second} is the same device as tcp://{first}, expected each once"),
+        );
+    };
+    twice("127.0.0.1:4001", "localhost:4001");
+    twice("127.0.0.1:4001", "[::ffff:127.0.0.1]:4001");
+    twice("Scale.invalid:4001", "scale.INVALID.:4001");
+}
+
+#[test]
 fn a_board_names_stations_that_are_there() {
     let board =
         "[[board]]\nid = \"gate\"\naddress = \"192.168.0.50\"\nprotocol = \"plane\"\nstations = [4]\n[[station]]";
