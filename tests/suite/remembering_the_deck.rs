@@ -233,31 +233,41 @@ async fn who_has_left_with_a_lost_word_is_not_waited_for() {
 
 #[tokio::test]
 async fn a_deadline_does_not_run_while_another_stands_on_the_deck() {
-    let site = Site::new().await;
-    let mut edge = Edge::of(&site).await;
-    edge.drives_on().await;
-    edge.settles(22_000).await;
-    let truck = site.truck("12가3456").await;
-    let entry = site.check_in(truck).await.done();
-    site.call_next(site.stations[0]).await.done();
-    let left = "SELECT (1000000 * extract(epoch FROM deadline_at - called_at))::bigint FROM wait_queue";
-    let given = site.count(left).await;
+    let (site, unseen, mut edge) = called().await;
     let halted = "SELECT count(*) FROM wait_queue WHERE deadline_paused_at IS NOT NULL";
+    let until = async |edge: &mut Edge, wanted: i64, kg: i32, state: &str| {
+        let looking = async {
+            while site.count(halted).await != wanted {
+                edge.shows(kg, state).await;
+                sleep(Duration::from_millis(100)).await;
+            }
+        };
+        let looked = timeout(PATIENCE, looking).await;
+        looked.unwrap_or_else(|_| panic!("{kg} kg lie there, and never are {wanted} deadlines halted"));
+    };
+    // Its indicator is heard from then on.
     let halting = async {
         while site.count(halted).await == 0 {
-            edge.shows(22_000, "captured").await;
             sleep(Duration::from_millis(100)).await;
         }
     };
-    timeout(PATIENCE, halting).await.expect("the deadline runs");
+    timeout(PATIENCE, halting)
+        .await
+        .expect("nobody could see the truck come");
+    until(&mut edge, 0, 0, "empty").await;
+    let cancel = format!("/queue/{}/cancel", unseen["id"]);
+    site.post(&cancel, json!({ "reason": "다시 부름" })).await.done();
+
+    edge.drives_on().await;
+    edge.settles(22_000).await;
+    let truck = site.truck("34나5678").await;
+    let entry = site.check_in(truck).await.done();
+    site.call_next(site.stations[0]).await.done();
+    let left = "SELECT (1000000 * extract(epoch FROM deadline_at - called_at))::bigint FROM wait_queue WHERE status = 'CALLED'";
+    let given = site.count(left).await;
+    until(&mut edge, 1, 22_000, "captured").await;
     edge.drives_off(true).await;
-    let going_on = async {
-        while site.count(halted).await == 1 {
-            edge.shows(0, "empty").await;
-            sleep(Duration::from_millis(100)).await;
-        }
-    };
-    timeout(PATIENCE, going_on).await.expect("the deadline stands still");
+    until(&mut edge, 0, 0, "empty").await;
     assert_eq!(entry_status(&site, &entry).await, "CALLED");
     assert!(site.count(left).await > given, "what was lost is given back");
 }
