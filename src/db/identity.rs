@@ -8,6 +8,7 @@ use diesel::{
 use diesel_async::{AsyncConnection, AsyncPgConnection, RunQueryDsl};
 use futures_util::future::BoxFuture;
 use tracing::warn;
+use uuid::Uuid;
 
 use crate::db::{DbError, Query, Unavailable};
 
@@ -73,6 +74,18 @@ const ASK: &str = "
         known.system_identifier AS known_system_identifier,
         known.timeline AS known_timeline
     FROM pg_control_system() AS now LEFT JOIN database_identity AS known ON TRUE";
+
+/// The name that the database was born with; none before it has served for the first time.
+pub(super) async fn birth_name(conn: &mut AsyncPgConnection) -> Result<Option<Uuid>, DbError> {
+    use crate::db::schema::database_identity::dsl;
+    use diesel::QueryDsl;
+
+    Ok(dsl::database_identity
+        .select(dsl::birth_name)
+        .first(conn)
+        .await
+        .optional()?)
+}
 
 /// Compares the database behind a new connection with the one that served last.
 pub(super) async fn check(conn: &mut AsyncPgConnection, on_restore: &OnRestore) -> Result<(), DbError> {

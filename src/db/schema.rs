@@ -93,6 +93,7 @@ diesel::table! {
         timeline -> Int4,
         seen_at -> Timestamptz,
         room_made_at -> Nullable<Timestamptz>,
+        birth_name -> Uuid,
     }
 }
 

@@ -69,7 +69,8 @@ pub struct CaptureView {
     record_id: Option<i64>,
     /// Why it was set aside, or decided on.
     reason: Option<String>,
-    /// What was printed of it before the database was restored; no truck is known by which it could be brought back.
+    /// What was printed of it before the database was restored, where it could not be brought back by that; or what another
+    /// server printed.
     printed: Option<PrintedView>,
 }
 
@@ -79,16 +80,19 @@ pub struct PrintedView {
     slip_number: Option<String>,
     vehicle_plate: Option<String>,
     driver_name: Option<String>,
+    /// Whether its edge was with another server when it was told so.
+    by_another_server: bool,
 }
 
 impl PrintedView {
     /// As far as it can be read.
-    fn of(receipt: serde_json::Value) -> Option<Self> {
+    fn of(receipt: serde_json::Value, by_another_server: bool) -> Option<Self> {
         let receipt: Receipt = serde_json::from_value(receipt).ok()?;
         Some(Self {
             slip_number: receipt.slip_number,
             vehicle_plate: receipt.vehicle_plate,
             driver_name: receipt.driver_name,
+            by_another_server,
         })
     }
 }
@@ -249,7 +253,9 @@ impl From<CaptureItem> for CaptureView {
             doubtful: item.doubtful,
             record_id: item.record_id,
             reason: item.reason,
-            printed: item.receipt.and_then(PrintedView::of),
+            printed: item
+                .receipt
+                .and_then(|receipt| PrintedView::of(receipt, item.told_elsewhere)),
         }
     }
 }

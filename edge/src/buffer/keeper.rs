@@ -23,6 +23,7 @@ use crate::{clock::Clock, exit::Exit};
 const HOUSEKEEPING_EVERY: Duration = Duration::from_mins(10);
 /// Under which the server's name for this edge is kept.
 const EDGE_NAME: &str = "edge";
+const DATABASE: &str = "database";
 
 /// The buffer. Under everything else: whoever commits waits for it.
 #[derive(Debug)]
@@ -181,6 +182,14 @@ impl Buffer {
     fn note(&mut self, welcome: &Welcome) {
         let noted = self.with_file(|file, _| {
             file.write_curves_as(welcome.curve_form())?;
+            if let Some(database) = welcome.database.map(|name| name.to_string()) {
+                if file.fact(DATABASE)?.is_some_and(|before| before != database) {
+                    error!(
+                        "this edge was with another server before: what it weighed there waits for staff at this one"
+                    );
+                }
+                file.set_fact(DATABASE, &database)?;
+            }
             file.set_fact(EDGE_NAME, &serde_json::to_string(&welcome.edge).unwrap_or_default())?;
             for station in &welcome.stations {
                 file.keep_settings(station.station_id, &station.capture)?;

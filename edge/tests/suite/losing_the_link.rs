@@ -68,6 +68,22 @@ fn a_server_that_has_less_than_before_gets_it_again_with_its_receipts() {
 }
 
 #[test]
+fn an_edge_that_comes_to_another_server_says_so() {
+    let [first, second] = [1, 2].map(uuid::Uuid::from_u128);
+    let server = Server::with(State {
+        database: Some(first),
+        ..State::default()
+    });
+    let site = Site::new().linked_to(&server);
+    let edge = site.start();
+    site.deck.weighs(18_340);
+    server.until_captures(1);
+    server.change(|state| state.database = Some(second));
+    server.cut();
+    edge.until_logged("this edge was with another server before");
+}
+
+#[test]
 fn a_gap_makes_the_edge_send_from_there_again() {
     let server = Server::new();
     let site = Site::new().linked_to(&server);

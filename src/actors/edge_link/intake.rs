@@ -67,6 +67,7 @@ impl EdgeLink {
             come: Vec::new(),
             have: linked.have.clone(),
             sound_at: linked.sound_at,
+            database: linked.database,
         };
         context.spawn(
             intake
@@ -140,6 +141,7 @@ struct Intake {
     /// What the connection knows to be stored, and when that was last seen to be so.
     have: BTreeMap<Epoch, i64>,
     sound_at: DateTime<Utc>,
+    database: Option<uuid::Uuid>,
 }
 
 /// What came of a group.
@@ -283,6 +285,7 @@ impl Intake {
             clock: self.clock,
             awaited: self.awaited,
             min_net: self.min_net,
+            database: self.database,
         }
     }
 

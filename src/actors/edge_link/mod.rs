@@ -27,6 +27,7 @@ use actix_web_actors::ws::{CloseCode, CloseReason, WebsocketContext};
 use chrono::{DateTime, TimeDelta, Utc};
 use parking_lot::Mutex;
 use tracing::{error, info, warn};
+use uuid::Uuid;
 use weighbridge_protocol::{
     Epoch, Kilograms, LinkSession,
     link::{
@@ -127,6 +128,8 @@ struct Linked {
     bad_seqs: u64,
     /// When the database was last seen to hold all that this connection knows of.
     sound_at: DateTime<Utc>,
+    /// The name of the database that was said hello to.
+    database: Option<Uuid>,
 }
 
 impl EdgeLink {
@@ -293,6 +296,7 @@ impl EdgeLink {
                 bytes: WINDOW_BYTES,
             },
             curve_steps: true,
+            database: welcomed.database,
         };
         info!(edge.id = edge_id, "edge {edge_id} is linked");
         if !linked.clock.is_prompt() {
@@ -353,6 +357,7 @@ impl Linked {
             drained: false,
             bad_seqs: 0,
             sound_at: Utc::now(),
+            database: welcomed.database,
         }
     }
 }

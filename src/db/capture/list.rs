@@ -55,6 +55,9 @@ pub struct CaptureItem {
     /// What its edge had been told of it before a restore, where that could not be brought back.
     #[diesel(sql_type = sql_types::Nullable<sql_types::Jsonb>)]
     pub receipt: Option<serde_json::Value>,
+    /// Whether that was another server.
+    #[diesel(sql_type = sql_types::Bool)]
+    pub told_elsewhere: bool,
     /// Of an event that was set aside.
     #[diesel(sql_type = sql_types::Nullable<sql_types::Text>)]
     body: Option<String>,
@@ -80,13 +83,14 @@ pub struct CapturesIn {
 
 const CAPTURES: &str = "\
     SELECT c.id::text AS key, c.station_id, s.name::text AS station_name, c.weight, c.captured_at, c.state::text, 'capture'::text AS kind, c.gap, \
-      c.doubtful, c.record_id, c.decided_why AS reason, c.receipt, NULL::text AS body, z.time_zone::text \
+      c.doubtful, c.record_id, c.decided_why AS reason, c.receipt, \
+      coalesce(c.receipt->>'database' <> (SELECT birth_name::text FROM database_identity), false) AS told_elsewhere, NULL::text AS body, z.time_zone::text \
     FROM capture c JOIN weigh_station s ON s.id = c.station_id JOIN site z ON z.id = s.site_id";
 
 const EVENTS: &str = "\
     SELECT replace(e.epoch::text, '-', '') || '-' || e.seq AS key, e.station_id, s.name::text AS station_name, e.weight, \
       e.received_at AS captured_at, e.status::text AS state, e.kind::text AS kind, false AS gap, true AS doubtful, NULL::bigint AS record_id, \
-      coalesce(e.decided_why, e.reason) AS reason, NULL::jsonb AS receipt, e.body, coalesce(z.time_zone, 'Asia/Seoul')::text AS time_zone \
+      coalesce(e.decided_why, e.reason) AS reason, NULL::jsonb AS receipt, false AS told_elsewhere, e.body, coalesce(z.time_zone, 'Asia/Seoul')::text AS time_zone \
     FROM edge_event e LEFT JOIN weigh_station s ON s.id = e.station_id LEFT JOIN site z ON z.id = s.site_id";
 
 const OF_STATE: &str = "WHERE c.state = $1 AND ($2::bigint IS NULL OR c.station_id = $2)";

@@ -28,6 +28,7 @@ pub(super) use told::capture_wishes;
 
 use super::{
     DbError, Query,
+    identity::birth_name,
     restored::{MakeRoom, WentBack},
     schema,
     station_view::{StationView, StationViews},
@@ -73,6 +74,8 @@ pub struct Welcomed {
     pub went_back: bool,
     /// And room was made for that, just now.
     pub room_made: bool,
+    /// The name that the database was born with.
+    pub database: Option<Uuid>,
 }
 
 impl Query for Greet {
@@ -119,6 +122,7 @@ impl Greet {
             lost_now: BTreeMap::new(),
             went_back: false,
             room_made: false,
+            database: birth_name(conn).await?,
         };
         for state in &self.hello.epochs {
             self.settle_epoch(conn, state, &mut welcomed).await?;

@@ -11,6 +11,7 @@ pub mod set_aside;
 use std::{collections::BTreeMap, time::Duration};
 
 use diesel_async::{AsyncConnection, AsyncPgConnection, SimpleAsyncConnection};
+use uuid::Uuid;
 use weighbridge_protocol::{Epoch, Kilograms, LinkSession, link::FromServer};
 
 use super::{
@@ -40,6 +41,8 @@ pub struct StoreEvents {
     pub awaited: Awaited,
     /// What a weight must exceed a registered tare by.
     pub min_net: Kilograms,
+    /// The name of the database to which the connection said hello.
+    pub database: Option<Uuid>,
 }
 
 /// What came of it.
@@ -122,7 +125,7 @@ async fn store(conn: &mut AsyncPgConnection, group: Vec<StoreEvents>) -> Result<
 fn wanted(group: &[StoreEvents], identities: &Identities) -> Wanted {
     let mut wanted = Wanted::default();
     for member in group.iter().filter(|member| member.may_write(identities)) {
-        wanted.min_net = member.min_net;
+        (wanted.min_net, wanted.database) = (member.min_net, member.database);
         wanted.add(member.edge_id, &member.events);
     }
     wanted

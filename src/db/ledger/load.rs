@@ -27,6 +27,7 @@ use crate::{
 pub async fn load(conn: &mut AsyncPgConnection, wanted: &Wanted) -> Result<Loaded, DbError> {
     let mut ledger = Ledger {
         min_net: wanted.min_net,
+        database: wanted.database,
         ..Ledger::default()
     };
     stations(conn, wanted, &mut ledger).await?;

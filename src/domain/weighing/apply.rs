@@ -15,6 +15,7 @@ use super::{
     leaving,
     ledger::{CaptureRow, Evidence, Ledger, Pass, Row},
     passes::{self, Taken},
+    receipt::is_foreign,
     restored, review,
 };
 use crate::domain::{edge_time::Moments, slip::local_day};
@@ -170,6 +171,16 @@ fn captured(ledger: &mut Ledger, arrival: &Arrival<'_>, capture: &Capture) -> Fa
         capture_id: Some(id),
     };
     match arrival.receipt.filter(|receipt| receipt.record_id.is_some()) {
+        Some(receipt) if is_foreign(receipt, ledger.database) => {
+            let (slip, plate) = (receipt.slip_number.as_deref(), receipt.vehicle_plate.as_deref());
+            let text = format!(
+                "the edge of station {station_id} was with another server before; what it weighed there (slip {}, vehicle {}) waits for staff",
+                slip.unwrap_or("-"),
+                plate.unwrap_or("-")
+            );
+            ledger.alarm("RECEIPT_OF_ANOTHER_SERVER", station_id, text);
+            keep_receipt(ledger, cycle, receipt);
+        }
         None => take_by_call(ledger, arrival, capture, cycle, pass),
         Some(receipt) if restored::from_receipt(ledger, receipt, cycle, pass) => {}
         // It was weighed under a call that is over: no other may take it.

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 use chrono_tz::Tz;
+use uuid::Uuid;
 use weighbridge_protocol::{CycleId, Epoch, Kilograms, link::Receipt};
 
 use crate::domain::slip::SlipNumber;
@@ -284,6 +285,8 @@ pub struct Ledger {
     /// Stations whose state a screen shows and which have changed.
     pub touched_stations: BTreeSet<i64>,
     pub min_net: Kilograms,
+    /// The name of the database, which its receipts carry.
+    pub database: Option<Uuid>,
 }
 
 impl Ledger {

@@ -1,5 +1,6 @@
 //! What an edge is told of a capture, and what of that may be believed when it comes back.
 
+use uuid::Uuid;
 use weighbridge_protocol::{
     CycleId,
     link::{Receipt, WhichPass},
@@ -34,6 +35,7 @@ impl Ledger {
             gross: weights.map(|weights| weights.gross),
             tare: weights.map(|weights| weights.tare),
             net: weights.map(|weights| weights.net),
+            database: self.database,
         })
     }
 
@@ -57,6 +59,14 @@ fn which(record: &Record, capture_id: i64) -> Option<WhichPass> {
     } else {
         Some(WhichPass::First)
     }
+}
+
+/// Whether another database gave it than the one of this name: its ids and numbers mean nothing here.
+pub(super) fn is_foreign(receipt: &Receipt, database: Option<Uuid>) -> bool {
+    receipt
+        .database
+        .zip(database)
+        .is_some_and(|(theirs, ours)| theirs != ours)
 }
 
 /// Whether the record was complete when this was told.

@@ -2,9 +2,10 @@
 
 use std::collections::BTreeSet;
 
+use uuid::Uuid;
 use weighbridge_protocol::{CycleId, Kilograms, link::EventKind, link::Receipt};
 
-use super::Examined;
+use super::{Examined, receipt::is_foreign};
 
 /// What is about to be decided, and so what must be locked.
 #[derive(Debug, Default)]
@@ -24,6 +25,8 @@ pub struct Wanted {
     /// How many records may be new, beside those of receipts.
     pub fresh_records: usize,
     pub min_net: Kilograms,
+    /// The name of the database; the receipts of others count for nothing.
+    pub database: Option<Uuid>,
 }
 
 impl Wanted {
@@ -31,7 +34,9 @@ impl Wanted {
     pub fn add(&mut self, edge_id: i64, events: &[Examined]) {
         self.edges.insert(edge_id);
         for examined in events {
-            self.receipts.extend(examined.event.receipt.clone());
+            let receipt = examined.event.receipt.as_ref();
+            let own = receipt.filter(|receipt| !is_foreign(receipt, self.database));
+            self.receipts.extend(own.cloned());
             let Ok(body) = &examined.body else { continue };
             self.stations.insert(body.station_id);
             self.cycles.extend(body.cycle);

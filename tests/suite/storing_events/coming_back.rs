@@ -1,5 +1,7 @@
 //! A database that was restored from a backup gets weighings back as they were, in whichever order their edges come.
 
+use weighbridge::db::edge_event::Outcome;
+
 use crate::support::yard::Yard;
 
 /// What each record is for those outside.
@@ -19,6 +21,7 @@ async fn two_passes_at_two_edges_come_back_with_slip_direction_and_key_though_th
     yards[0]
         .execute("UPDATE vehicle SET tare_weight = NULL WHERE id = 1")
         .await;
+    Yard::learn_the_databases_name(&mut yards).await;
     let backup = yards[0].database().backup();
     yards[0].check_in_and_call().await;
     let first = yards[0].weigh(25_000).await;
@@ -66,4 +69,43 @@ async fn a_weighing_comes_back_with_the_net_weight_that_was_printed_and_is_looke
     assert_eq!(records, format!("{told}t RESTORED_WEIGHTS"));
     assert_eq!(effects, before[1]);
     assert_eq!(yards[0].broken_promises().await, Vec::<&str>::new());
+}
+
+#[tokio::test]
+async fn what_was_weighed_with_another_server_waits_for_staff_and_takes_neither_call_nor_number() {
+    let (mut tried, mut here) = (Yard::several(1).await, Yard::several(1).await);
+    Yard::learn_the_databases_name(&mut tried).await;
+    Yard::learn_the_databases_name(&mut here).await;
+    tried[0].check_in_and_call().await;
+    // The other server calls its own truck to a station of the same number meanwhile.
+    here[0].check_in_and_call().await;
+    let events = tried[0].weigh(25_000).await;
+    let receipt = events[1].receipt.clone().unwrap();
+    assert!(
+        receipt.slip_number.is_some() && receipt.database.is_some(),
+        "{receipt:?}"
+    );
+
+    // The edge is pointed at that server.
+    tried[0].go_over_to(&here[0]).await;
+    let Outcome::Taken(taken) = tried[0].store(events).await else {
+        panic!("fenced")
+    };
+    let alarms = taken.changes.alarms.iter().map(|alarm| alarm.code);
+    assert!(
+        alarms.clone().any(|code| code == "RECEIPT_OF_ANOTHER_SERVER"),
+        "{:?}",
+        alarms.collect::<Vec<_>>()
+    );
+    let waiting = here[0].unassigned().await;
+    assert_eq!(waiting.len(), 1);
+    assert!(waiting[0].told_elsewhere && waiting[0].receipt.is_some(), "{waiting:?}");
+    for nothing in [
+        "SELECT count(*) FROM slip",
+        "SELECT count(*) FROM weigh_record WHERE first_weight IS NOT NULL",
+        "SELECT count(*) FROM outbox WHERE kind = 'ERP_COMPLETE'",
+    ] {
+        assert_eq!(here[0].count(nothing).await, 0, "{nothing}");
+    }
+    assert_eq!(here[0].broken_promises().await, Vec::<&str>::new());
 }

@@ -9,6 +9,7 @@ pub mod midnight;
 mod restoring;
 
 use chrono::{DateTime, TimeDelta, Utc};
+use uuid::Uuid;
 use weighbridge::{
     db::{
         GroupedQuery, Pool, Query,
@@ -53,6 +54,7 @@ pub struct Yard {
     vehicle: i64,
     driver: i64,
     next_seq: i64,
+    database_name: Option<Uuid>,
     clock: ClockModel,
 }
 
@@ -84,6 +86,7 @@ impl Yard {
                 vehicle: n,
                 driver: n,
                 next_seq: 1,
+                database_name: None,
                 clock: ClockModel::new(&clock, Utc::now()),
             };
             yard.say_hello().await;
@@ -134,7 +137,10 @@ impl Yard {
             jump: 500,
         };
         match self.run(greet).await {
-            Greeting::Welcome(welcomed) => *welcomed,
+            Greeting::Welcome(welcomed) => {
+                self.database_name = welcomed.database;
+                *welcomed
+            }
             refused @ Greeting::Forbidden { .. } => panic!("{refused:?}"),
         }
     }
@@ -275,6 +281,7 @@ impl Yard {
             clock: self.clock,
             awaited: None,
             min_net: Kilograms::from_whole(100),
+            database: self.database_name,
         }
     }
 

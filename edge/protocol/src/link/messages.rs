@@ -172,6 +172,9 @@ pub struct Welcome {
     /// Whether this server reads a curve by differences. An older one does not say, and gets it in full.
     #[serde(default)]
     pub curve_steps: bool,
+    /// Which database the server has, by the name that it was born with. An older server does not say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub database: Option<Uuid>,
 }
 
 impl Welcome {

@@ -1,6 +1,7 @@
 //! What an edge is told of a weighing, keeps beside its event, and brings back should the server's database be restored.
 
 use serde::{Deserialize, Serialize};
+use uuid::Uuid;
 
 use crate::Kilograms;
 
@@ -36,6 +37,9 @@ pub struct Receipt {
     pub tare: Option<Kilograms>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub net: Option<Kilograms>,
+    /// Which database gave it; at any other it is none. None from a server that did not say, which every one believes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub database: Option<Uuid>,
 }
 
 /// Which pass of its record a weight was, by the order of their times.

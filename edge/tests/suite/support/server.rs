@@ -65,6 +65,8 @@ pub struct State {
     pub has_more: i64,
     /// Says in `welcome` that it reads a curve by differences.
     pub reads_steps: bool,
+    /// Which database it says that it has.
+    pub database: Option<uuid::Uuid>,
     pub capture: CaptureOverrides,
     pub board: Option<String>,
     pub lamp: Option<Lamp>,
@@ -303,6 +305,7 @@ fn welcome(hello: &Hello, state: &State, have: &mut BTreeMap<Epoch, i64>) -> Wel
             bytes: 262_144,
         },
         curve_steps: state.reads_steps,
+        database: state.database,
     }
 }
 

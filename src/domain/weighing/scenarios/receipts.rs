@@ -1,6 +1,7 @@
 //! What receipts bring back after a restore, and what they may not.
 
 use expect_test::expect;
+use uuid::Uuid;
 use weighbridge_protocol::link::Receipt;
 
 use super::{
@@ -116,6 +117,35 @@ fn a_receipt_of_a_truck_that_is_not_known_any_more_waits_for_staff_and_is_no_cal
         capture 1 25000.00 of record None
         alarm RECEIPT_UNKNOWN_VEHICLE
     "#]]);
+}
+
+#[test]
+fn a_receipt_of_another_server_is_none_and_no_call_takes_its_capture() {
+    let [here, elsewhere] = [1, 2].map(Uuid::from_u128);
+    let receipt = |database| Receipt {
+        slip_number: Some("WR19700101007".into()),
+        record_id: Some(400),
+        vehicle_id: Some(5),
+        vehicle_plate: Some("12가3456".into()),
+        database,
+        ..Receipt::default()
+    };
+    let told = |of: Option<Uuid>| {
+        let mut yard = Yard::new().with_receipt(receipt(of));
+        yard.ledger.database = Some(here);
+        yard.capture(110, 120, 25_000)
+    };
+    told(Some(elsewhere)).check(expect![[r#"
+        call Called, capture None, record Some(9)
+        record 9 PENDING, net -, slip -, review -
+        capture 1 25000.00 of record None
+        alarm RECEIPT_OF_ANOTHER_SERVER
+    "#]]);
+    for own in [Some(here), None] {
+        let yard = told(own);
+        assert_eq!(yard.ledger.records[&400].slip.as_ref().unwrap().number(), 7, "{own:?}");
+        assert!(yard.ledger.alarms.is_empty(), "{own:?}");
+    }
 }
 
 #[test]

@@ -19,6 +19,7 @@ impl Database {
     pub(super) fn ledger(&mut self, wanted: &Wanted, broken: &[Break]) -> Ledger {
         let mut ledger = Ledger {
             min_net: wanted.min_net,
+            database: wanted.database,
             ..Ledger::default()
         };
         let site = Site {

@@ -151,6 +151,7 @@ impl World {
             window,
             // Servers of two versions take turns.
             curve_steps: session.bits() & 1 == 0,
+            database: None,
         };
         if let Some(socket) = self.sockets.get_mut(&key) {
             socket.link = Some(link);

@@ -3,7 +3,12 @@
 use std::sync::Arc;
 
 use chrono::Utc;
-use weighbridge::db::{edge_event::Outcome, wait_queue::Entry};
+use weighbridge::db::{
+    capture::list::{CaptureItem, CapturesIn, State},
+    edge_event::Outcome,
+    page::Slice,
+    wait_queue::Entry,
+};
 use weighbridge_protocol::link::{Event, FromServer};
 
 use super::{
@@ -19,6 +24,31 @@ impl Yard {
             (yard.database, yard.pool) = (database.clone(), database.pool());
             yard.say_hello().await;
         }
+    }
+
+    /// Its edge knows by which name the database was born.
+    pub async fn learn_the_databases_name(yards: &mut [Self]) {
+        let served = "INSERT INTO database_identity (system_identifier, timeline) VALUES (1, 1)";
+        yards[0].execute(served).await;
+        for yard in yards {
+            yard.say_hello().await;
+        }
+    }
+
+    /// Its edge is pointed at the server of another yard, where everything has the same ids.
+    pub async fn go_over_to(&mut self, other: &Self) {
+        (self.database, self.pool) = (other.database.clone(), other.database.pool());
+        self.say_hello().await;
+    }
+
+    pub async fn unassigned(&self) -> Vec<CaptureItem> {
+        let slice = Slice { limit: 10, offset: 0 };
+        let listed = self.run(CapturesIn {
+            state: State::Unassigned,
+            station_id: None,
+            slice,
+        });
+        listed.await.items
     }
 
     /// Its truck waits, and is called to the station of another yard.

@@ -51,6 +51,7 @@ fn welcome(have: &[(Epoch, i64)], events: usize, bytes: usize) -> Welcome {
         server_time: chrono::DateTime::default(),
         window: Window { events, bytes },
         curve_steps: true,
+        database: None,
     }
 }
 
