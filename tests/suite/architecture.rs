@@ -221,6 +221,46 @@ fn mentions(line: &str, word: &str) -> bool {
     })
 }
 
+/// `make mutants` would say so too, but is rarely run.
+#[test]
+fn each_break_of_the_mutants_still_finds_what_it_breaks() {
+    let mut stale = Vec::new();
+    for patch in fs::read_dir(root().join("tests/mutants")).unwrap() {
+        let path = patch.unwrap().path();
+        for (file, wanted) in wanted_by(&read(&path)) {
+            if !read(&root().join(&file)).contains(&wanted) {
+                stale.push(format!("{}: {file} has no such lines:\n{wanted}", path.display()));
+            }
+        }
+    }
+    assert!(stale.is_empty(), "{}", stale.join("\n"));
+}
+
+/// What each hunk of a patch expects to find, and in which file.
+fn wanted_by(patch: &str) -> Vec<(String, String)> {
+    let (mut file, mut hunks) = (String::new(), Vec::new());
+    for line in patch.lines() {
+        match line.split_at_checked(1) {
+            _ if line.starts_with("--- ") => (),
+            Some(("+", _)) => {
+                if let Some(name) = line.strip_prefix("+++ b/") {
+                    name.clone_into(&mut file);
+                }
+            }
+            Some(("@", _)) => hunks.push((file.clone(), String::new())),
+            Some((" " | "-", found)) => {
+                if let Some((_, wanted)) = hunks.last_mut() {
+                    wanted.push_str(found);
+                    wanted.push('\n');
+                }
+            }
+            _ => (),
+        }
+    }
+    assert!(!hunks.is_empty(), "a patch without a hunk");
+    hunks
+}
+
 #[test]
 fn the_reader_of_imports_reads_imports() {
     let text = "use crate::{db::{self, slip}, domain::plate};\nuse crate::http::error;\ncrate::config::X";
