@@ -21,7 +21,7 @@ const SILENCE_NOTICED: Duration = Duration::from_secs(15);
 async fn a_network_that_is_cut_flaps_hangs_crawls_and_garbles_costs_nothing() {
     let case = Case::begin("SF-03").await;
     let spec = Spec::of(&case).await;
-    let proxy = Proxy::before(spec.listen, case.chance());
+    let proxy = Proxy::without_store(spec.listen, case.chance());
     let front = Some(proxy.address);
     let mut world = World::start(Spec { front, ..spec }).await;
     cuts(&mut world, &proxy, case).await;

@@ -76,7 +76,7 @@ struct Control {
     chance: Mutex<Chance>,
 }
 
-/// What may lie here unread: a slow line has no store of its own.
+/// What may lie unread on a line without a store of its own.
 const RECEIVED: u32 = 16 * 1024;
 /// Bytes that pass at once.
 const CHUNK: usize = 16 * 1024;
@@ -87,8 +87,18 @@ const FENCED: [u8; 2] = 4409_u16.to_be_bytes();
 impl Proxy {
     /// Before the server at `behind`. It does nothing wrong until it is told to.
     pub fn before(behind: SocketAddr, chance: Chance) -> Self {
+        Self::by(TcpSocket::new_v4().unwrap(), behind, chance)
+    }
+
+    /// One that keeps next to nothing of what it is sent, as a line that crawls. A backlog takes long through it, limited
+    /// or not: the window is smaller than a packet of this machine's own network, so the sender waits for its timer.
+    pub fn without_store(behind: SocketAddr, chance: Chance) -> Self {
         let socket = TcpSocket::new_v4().unwrap();
         socket.set_recv_buffer_size(RECEIVED).unwrap();
+        Self::by(socket, behind, chance)
+    }
+
+    fn by(socket: TcpSocket, behind: SocketAddr, chance: Chance) -> Self {
         socket.bind(SocketAddr::from(([127, 0, 0, 1], 0))).unwrap();
         let listener = socket.listen(64).unwrap();
         let address = listener.local_addr().unwrap();
