@@ -226,8 +226,14 @@ async fn garbage(world: &mut World, proxy: &Proxy, mut case: Case) {
         },
     ];
     for garble in kinds {
+        let enough = proxy.garbled() + case.pick(3, 40);
         proxy.garble(garble);
         sleep(Duration::from_secs(case.pick(1, 25))).await;
+        // On a busy machine less passes in that time.
+        let began = Instant::now();
+        while proxy.garbled() < enough && began.elapsed() < Duration::from_mins(1) {
+            sleep(Duration::from_millis(50)).await;
+        }
         case.did("kinds of garbage", 1);
     }
     proxy.garble(Garble::default());

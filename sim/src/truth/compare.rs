@@ -42,8 +42,10 @@ pub fn compare(truth: &[Stay], server: &ServerSide, committed: &[EventName], div
         judge_trucks(stay, captures, server, &mut verdict);
     }
     verdict.findings.extend(missing_events(committed, &server.events));
-    verdict.findings.extend(missing_numbers("slips", &server.slips));
-    verdict.findings.extend(missing_numbers("queue numbers", &server.queue));
+    verdict.findings.extend(missing_numbers("slips", &server.slips, &[]));
+    verdict
+        .findings
+        .extend(missing_numbers("queue numbers", &server.queue, &server.left_out));
     verdict.findings.extend(wrong_nets(server));
     verdict
 }
@@ -136,18 +138,24 @@ fn missing_events(committed: &[EventName], stored: &[EventName]) -> Vec<Finding>
         .collect()
 }
 
-/// Numbers count from 1 without gaps within a site's day.
-fn missing_numbers(of: &'static str, given: &[Numbered]) -> Vec<Finding> {
+/// Numbers count from 1 within a site's day without gaps, but for as many as were left out knowingly.
+fn missing_numbers(of: &'static str, given: &[Numbered], left_out: &[Numbered]) -> Vec<Finding> {
     let mut days: BTreeMap<(i64, &str), BTreeSet<i64>> = BTreeMap::new();
     for numbered in given {
         days.entry((numbered.site_id, &numbered.day))
             .or_default()
             .insert(numbered.number);
     }
-    let lacking = |((_, day), numbers): ((i64, &str), BTreeSet<i64>)| {
+    let are_known = |site_id: i64, day: &str, missing: usize| {
+        let here = left_out
+            .iter()
+            .filter(|left| left.site_id == site_id && left.day == day);
+        here.map(|left| left.number).sum::<i64>() >= i64::try_from(missing).unwrap_or(i64::MAX)
+    };
+    let lacking = |((site_id, day), numbers): ((i64, &str), BTreeSet<i64>)| {
         let last = numbers.last().copied().unwrap_or(0);
         let missing: Vec<i64> = (1..last).filter(|number| !numbers.contains(number)).collect();
-        (!missing.is_empty()).then(|| Finding::NumbersMissing {
+        (!are_known(site_id, day, missing.len())).then(|| Finding::NumbersMissing {
             of,
             day: day.to_owned(),
             numbers: missing,
@@ -357,6 +365,14 @@ mod tests {
         server.slips = vec![number(1), number(3)];
         check(&[stay()], &server, &["numbers missing: slips of 2026-11-25 lack [2]"]);
         server.slips.push(number(2));
+        server.queue = vec![number(1), number(4)];
+        check(
+            &[stay()],
+            &server,
+            &["numbers missing: queue numbers of 2026-11-25 lack [2, 3]"],
+        );
+        server.left_out = vec![number(2)];
+        check(&[stay()], &server, &[]);
         let event = |seq| EventName {
             epoch: "e".to_owned(),
             seq,

@@ -58,6 +58,8 @@ pub struct ServerSide {
     /// Slips, those known to be lost included.
     pub slips: Vec<Numbered>,
     pub queue: Vec<Numbered>,
+    /// How many numbers of the queue a restore left out on a day.
+    pub left_out: Vec<Numbered>,
     pub events: Vec<EventName>,
     /// Those who are still in the line, or wait for a decision: number and status.
     pub open_entries: Vec<(i64, String)>,
@@ -105,6 +107,12 @@ impl ServerSide {
             queue: rows(
                 &snapshot,
                 "SELECT site_id, day::text, queue_number::bigint FROM v_queue",
+                numbered,
+            )
+            .await?,
+            left_out: rows(
+                &snapshot,
+                "SELECT site_id, day::text, left_out::bigint FROM queue_counter WHERE left_out > 0",
                 numbered,
             )
             .await?,

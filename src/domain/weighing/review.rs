@@ -4,9 +4,9 @@
 pub const MOVED: &str = "MOVED";
 /// Its two weights differ by less than any load weighs.
 pub const NET_BELOW_MINIMUM: &str = "NET_BELOW_MINIMUM";
-/// It was complete before a restore, and its tare is not known any more.
+/// It was complete before a restore, and its other weight or its tare has not come back.
 pub const RESTORED_INCOMPLETE: &str = "RESTORED_INCOMPLETE";
-/// It was brought back after a restore, and its weights are not those that its receipt says were printed.
+/// It was brought back after a restore, and what was printed is not what is known now, or does not hang together.
 pub const RESTORED_WEIGHTS: &str = "RESTORED_WEIGHTS";
 /// It was brought back after a restore without its driver, whose id is another's by now.
 pub const RESTORED_DRIVER: &str = "RESTORED_DRIVER";
