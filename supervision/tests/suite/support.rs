@@ -2,12 +2,12 @@
 
 use std::{
     sync::{
-        Arc, LazyLock,
+        Arc, LazyLock, Mutex,
         atomic::{AtomicU32, AtomicUsize, Ordering},
         mpsc,
     },
     thread,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use actix::{
@@ -56,6 +56,8 @@ pub fn tree(policy: Policy) -> Tree {
 pub struct Fate {
     /// Lives begun.
     pub lives: AtomicUsize,
+    /// When each of them began.
+    pub began: Mutex<Vec<Instant>>,
     /// Lives ended by the book, through `stopped()`.
     pub stopped: AtomicUsize,
     /// How many of the next lives panic in `started()`.
@@ -104,6 +106,7 @@ impl Actor for Worker {
 
     fn started(&mut self, _: &mut Self::Context) {
         self.fate.lives.fetch_add(1, Ordering::SeqCst);
+        self.fate.began.lock().unwrap().push(Instant::now());
         assert!(!Fate::befalls(&self.fate.doomed_starts), "no start");
     }
 
