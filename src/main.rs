@@ -227,17 +227,20 @@ fn version(json: bool) -> String {
     .to_string()
 }
 
-/// An error with all its causes, on one line each.
+/// An error with all its causes, on one line each; a cause that the lines before have named already is left out.
 struct Chain<'a>(&'a dyn std::error::Error);
 
 impl fmt::Display for Chain<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}", self.0)?;
+        let mut said = self.0.to_string();
         let mut cause = self.0.source();
         while let Some(error) = cause {
-            write!(f, "\n  because {error}")?;
+            let why = error.to_string();
+            if !said.contains(&why) {
+                said = format!("{said}\n  because {why}");
+            }
             cause = error.source();
         }
-        Ok(())
+        f.write_str(&said)
     }
 }

@@ -1,6 +1,6 @@
 //! What goes wrong on a serial line, and what it does to the frames.
 
-use std::str::FromStr;
+use std::{fmt, str::FromStr};
 
 use crate::{SimError, chance::Chance, encode::Frame};
 
@@ -29,6 +29,21 @@ pub enum Fault {
     Garbage(f64),
     Flip(f64),
     Heal,
+}
+
+impl fmt::Display for Faults {
+    /// `unplugged, garbage 0.2`; nothing where the line is healthy.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let share = |name: &str, share: f64| (share > 0.0).then(|| format!("{name} {share}"));
+        let named = [
+            self.unplugged.then(|| "unplugged".to_owned()),
+            self.silent.then(|| "silent".to_owned()),
+            self.bad_checksums.then(|| "wrong checksums".to_owned()),
+            share("garbage", self.garbage),
+            share("flipped bits", self.flips),
+        ];
+        f.write_str(&named.into_iter().flatten().collect::<Vec<_>>().join(", "))
+    }
 }
 
 impl Faults {
@@ -130,6 +145,17 @@ mod tests {
             faults.change(command.parse().unwrap());
         }
         faults.spoil(frame(), &mut Chance::of_seed(1))
+    }
+
+    #[test]
+    fn what_is_wrong_is_said_in_words() {
+        let mut faults = Faults::default();
+        assert_eq!(faults.to_string(), "");
+        for command in ["unplug", "silence", "checksum", "garbage 0.2", "flip 0.001"] {
+            faults.change(command.parse().unwrap());
+        }
+        let words = "unplugged, silent, wrong checksums, garbage 0.2, flipped bits 0.001";
+        assert_eq!(faults.to_string(), words);
     }
 
     #[test]

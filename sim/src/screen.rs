@@ -2,7 +2,7 @@
 
 use std::{collections::HashSet, time::Duration};
 
-use chrono::{DateTime, Local, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::Number;
 use tokio::{sync::broadcast, time::interval};
 use weighbridge_protocol::kilograms::json_number;
@@ -63,10 +63,16 @@ pub async fn show(yard: &Yard, lineup: &Lineup, mut news: broadcast::Receiver<Ne
     }
 }
 
+/// Korea is so far ahead of UTC all year: a line's time is that of which pushes and slips speak.
+const YARD_AHEAD: TimeDelta = TimeDelta::hours(9);
+
 /// Says a line with its time, in the place of the states that a terminal shows last.
 pub fn line(text: &str) {
     let wipe = if terminal::is_terminal() { "\r\x1b[2K" } else { "" };
-    terminal::say(&format!("{wipe}{} {text}", Local::now().format("%H:%M:%S")));
+    terminal::say(&format!(
+        "{wipe}{} {text}",
+        (Utc::now() + YARD_AHEAD).format("%H:%M:%S")
+    ));
 }
 
 impl Screen {

@@ -23,7 +23,7 @@ Start with `weighbridge-sim run`: a whole yard on this machine, nothing else nee
 
   weighbridge-sim run --speed 5 --trucks 20
   weighbridge-sim day --seed 1 --trucks 500
-  weighbridge-sim yard --server http://127.0.0.1:8080 --login admin --dir /tmp/yard
+  weighbridge-sim yard --server http://127.0.0.1:8080 --login admin --password … --dir /tmp/yard
   weighbridge-sim indicator --port /tmp/scale --protocol cas22
   weighbridge-sim board --listen 127.0.0.1:5000 --protocol dabit
   weighbridge-sim lamp --listen 127.0.0.1:5020

@@ -257,7 +257,7 @@ fn say_welcome(url: &str, site: &Site, folder: &Folder) -> Result<(), SimError> 
     let login = folder.login()?;
     say(&format!(
         "READY pid={} addr={}\n\n  server    {url}\n  login     {}\n  password  {}\n  faults    {} takes commands, `help` \
-         lists them\n  files     {} (truth.jsonl, server.log, edge.log, erp.out, fcm.out, sms.out)\n\n  Trucks arrive now. Ctrl-C stops all of it.\n",
+         lists them\n  files     {} (truth.jsonl, server.log, edge.log, edge.toml)\n\n  Trucks arrive now. Ctrl-C stops all of it.\n",
         std::process::id(),
         url.trim_start_matches("http://"),
         login.login_id,

@@ -63,7 +63,7 @@ impl Place {
         let wrong = if faults == Faults::default() {
             String::new()
         } else {
-            format!(" {faults:?}")
+            format!(" ({faults})")
         };
         format!("{id} {weight} {lamp} {plate}{wrong}")
     }

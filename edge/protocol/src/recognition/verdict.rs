@@ -1,6 +1,6 @@
 //! The best of all protocols on the same bytes, and what those bytes cannot tell.
 
-use crate::indicators::{Parity, Protocol, Terminator};
+use crate::indicators::{Options, Parity, Protocol, Terminator};
 
 use super::{
     evidence::{Heard, Trial},
@@ -75,8 +75,15 @@ pub fn rank(bytes: &[u8]) -> Ranking {
         .filter_map(|protocol| best_form(protocol, parity.is_some(), bytes))
         .filter(|trial| trial.evidence.frames > 0)
         .collect();
-    // Of equal ones the shipped order decides, so that the answer is always the same.
-    trials.sort_by_key(|trial| (!trial.is_plausible(), std::cmp::Reverse(trial.score)));
+    // Of equal ones that which speaks unasked comes first, and then the shipped order decides, so that the answer is always
+    // the same.
+    let is_asked = |trial: &Trial| {
+        trial
+            .protocol
+            .poll(&Options::default())
+            .is_ok_and(|poll| poll.is_some())
+    };
+    trials.sort_by_key(|trial| (!trial.is_plausible(), std::cmp::Reverse(trial.score), is_asked(trial)));
     let verdict = verdict(&mut trials, bytes);
     Ranking {
         bytes: bytes.len(),

@@ -32,6 +32,15 @@ fn every_indicator_is_named_or_one_that_reads_alike() {
     }
 }
 
+/// `and18` and `cas_rw` have one frame; the bytes came by themselves.
+#[test]
+fn of_two_that_read_alike_the_one_that_speaks_unasked_comes_first() {
+    let ranking = rank(&stream("and18", &standing(0)));
+    let found = named(&ranking);
+    assert_eq!(found[0], "and18", "{found:?}");
+    assert!(found.contains(&"cas_rw"), "{found:?}");
+}
+
 #[test]
 fn those_with_a_checksum_are_named_alone() {
     for id in [
