@@ -75,22 +75,17 @@ pub fn rank(bytes: &[u8]) -> Ranking {
         .filter_map(|protocol| best_form(protocol, parity.is_some(), bytes))
         .filter(|trial| trial.evidence.frames > 0)
         .collect();
-    // Of equal ones that which speaks unasked comes first, and then the shipped order decides, so that the answer is always
-    // the same.
-    let is_asked = |trial: &Trial| {
-        trial
-            .protocol
-            .poll(&Options::default())
-            .is_ok_and(|poll| poll.is_some())
-    };
-    trials.sort_by_key(|trial| (!trial.is_plausible(), std::cmp::Reverse(trial.score), is_asked(trial)));
+    // Of equal ones the shipped order decides, so that the answer is always the same.
+    trials.sort_by_key(|trial| (!trial.is_plausible(), std::cmp::Reverse(trial.score)));
     let verdict = verdict(&mut trials, bytes);
-    Ranking {
+    let mut ranking = Ranking {
         bytes: bytes.len(),
         trials,
         verdict,
         parity,
-    }
+    };
+    ranking.prefer_unasked();
+    ranking
 }
 
 /// The protocol with the options that explain the bytes best.
@@ -198,6 +193,19 @@ fn unexplained(bytes: &[u8]) -> Unexplained {
 }
 
 impl Ranking {
+    /// Nobody is known to have asked: of those that read every frame alike one that speaks by itself is named.
+    fn prefer_unasked(&mut self) {
+        let Verdict::Named { alike } = &self.verdict else {
+            return;
+        };
+        let named = |id: &str| self.trials.iter().find(|trial| trial.protocol.id() == id);
+        let speaks = |trial: &Trial| matches!(trial.protocol.poll(&Options::default()), Ok(None));
+        let unasked = alike.iter().copied().find(|id| named(id).is_some_and(speaks));
+        if let Some(id) = unasked.filter(|_| !speaks(&self.trials[0])) {
+            self.prefer(id);
+        }
+    }
+
     /// Names that protocol where it reads every frame like the one that is named: its request was answered.
     pub fn prefer(&mut self, id: &str) {
         let Verdict::Named { alike } = &mut self.verdict else {
