@@ -77,7 +77,7 @@ async fn a_deck_is_taken_while_a_truck_stands_there_and_its_state_says_who() {
         assert!(!yard.is_free(7) && yard.is_free(8));
         assert!(yard.states().contains(&truck.plate));
         yard.obey(&Command::Fault(Some(7), Fault::Silence(true))).unwrap();
-        assert!(yard.states().contains("silent: true"));
+        assert!(yard.states().contains("(silent)"));
         assert!(
             yard.obey(&Command::Fault(Some(9), Fault::Heal))
                 .unwrap_err()
