@@ -43,7 +43,7 @@ test-faults: ## the supervision suite, against a server that can be broken on pu
 	$(CARGO) test --locked -p weighbridge -p weighbridge-supervision \
 	  --features weighbridge/chaos,weighbridge-supervision/chaos --test suite -- breaking
 
-torture: ## every fault case at full size, in about an hour and a half; prints the scorecard (CASES=name for some)
+torture: ## every fault case at full size, in two to three hours; prints the scorecard (CASES=name for some)
 	@cd $(ROOT)
 	scripts/need postgresql strace network
 	scripts/torture $(CASES)

@@ -115,8 +115,8 @@ async fn a_command_in_hand_is_answered_before_it_is_sent_away() {
     assert_eq!(link.closed().await, 1012);
 }
 
-#[tokio::test]
-async fn nobody_is_shown_an_outage_while_it_comes_again() {
+/// A site whose edge was linked and has just been sent away to come again, and a screen that saw it linked.
+async fn sent_away() -> (Site, Screen) {
     let site = Site::new().await;
     let station = site.stations[0];
     let mut link = linked(&site).await;
@@ -125,6 +125,13 @@ async fn nobody_is_shown_an_outage_while_it_comes_again() {
     let change = json!({ "division": 50 });
     site.put(&format!("/stations/{station}"), change).await.done();
     assert_eq!(link.closed().await, 1012);
+    (site, screen)
+}
+
+#[tokio::test]
+async fn nobody_is_shown_an_outage_while_it_comes_again() {
+    let (site, mut screen) = sent_away().await;
+    let station = site.stations[0];
     rename(&site, station, "보냄").await;
     let is_renamed = |name: &'static str| {
         move |frame: &Value| {
@@ -140,14 +147,8 @@ async fn nobody_is_shown_an_outage_while_it_comes_again() {
 
 #[tokio::test]
 async fn one_that_does_not_come_again_is_away() {
-    let site = Site::new().await;
+    let (site, mut screen) = sent_away().await;
     let station = site.stations[0];
-    let mut link = linked(&site).await;
-    let mut screen = Screen::open(&site, "stations").await;
-    sees_link(&mut screen, station, "UP").await;
-    let change = json!({ "division": 50 });
-    site.put(&format!("/stations/{station}"), change).await.done();
-    assert_eq!(link.closed().await, 1012);
     sees_link(&mut screen, station, "DOWN").await;
 }
 
