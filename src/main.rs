@@ -244,3 +244,35 @@ impl fmt::Display for Chain<'_> {
         f.write_str(&said)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(Debug, thiserror::Error)]
+    #[error("{says}")]
+    struct Told {
+        says: &'static str,
+        #[source]
+        why: Option<Box<Self>>,
+    }
+
+    fn told(says: &'static str, why: Option<Told>) -> Told {
+        let why = why.map(Box::new);
+        Told { says, why }
+    }
+
+    #[test]
+    fn each_cause_is_said_once() {
+        let short = told("it is shorter than 8 characters", None);
+        let password = told(
+            "the password cannot be used: it is shorter than 8 characters",
+            Some(short),
+        );
+        let user = told("no user was made", Some(password));
+        assert_eq!(
+            Chain(&user).to_string(),
+            "no user was made\n  because the password cannot be used: it is shorter than 8 characters"
+        );
+    }
+}
